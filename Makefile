@@ -1,0 +1,66 @@
+# The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+PROGRAMS = skopeo-rs storetool ocitool
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help demo test build check fmt lint man completions bench soak fuzz install
+
+help: ## lists these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+demo: ## from a registry to a running container, on real input, every command shown
+	@sh contrib/packages.sh demo
+	@$(CARGO) build --quiet --release $(PROGRAMS:%=--package %)
+	@PATH="$(abspath $(TARGET))/release:$$PATH" sh contrib/demo.sh $(TARGET)/demo
+
+test: ## all tests: unit, parity with the originals, privileged, end to end
+	@sh contrib/packages.sh test
+	@sh tests/run.sh
+
+check: ## what must hold before a commit: format, lints, rows of crates, generated files
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	$(CARGO) xtask depcheck
+	$(CARGO) xtask man --check
+	$(CARGO) xtask completions --check
+	$(CARGO) xtask coverage
+
+fmt: ## formats the code
+	$(CARGO) fmt --all
+
+man: ## writes man/ from the grammar of the programs
+	$(CARGO) xtask man
+
+completions: ## writes contrib/completions/ likewise
+	$(CARGO) xtask completions
+
+build: ## release binaries
+	@sh contrib/packages.sh build
+	$(CARGO) build --release $(PROGRAMS:%=--package %)
+
+install: ## installs what `make build` made, below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	for program in $(PROGRAMS); do \
+	    install -m 0755 $(TARGET)/release/$$program $(DESTDIR)$(PREFIX)/bin/ && \
+	    install -m 0644 man/$$program*.1 $(DESTDIR)$(PREFIX)/share/man/man1/ && \
+	    install -m 0644 contrib/completions/$$program.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program && \
+	    install -m 0644 contrib/completions/_$$program $(DESTDIR)$(PREFIX)/share/zsh/site-functions/ && \
+	    install -m 0644 contrib/completions/$$program.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ \
+	    || exit 1; done
+
+bench: ## our figures beside those of Debian's tools, measured in one run
+	@sh contrib/packages.sh bench
+	@$(CARGO) build --quiet --release $(PROGRAMS:%=--package %)
+	@PATH="$(abspath $(TARGET))/release:$$PATH" python3 benches/run.py $(TARGET)/bench
+
+soak: ## the slow ones: every kill point, many power cuts
+	@sh contrib/packages.sh test
+	SOAK=1 sh tests/run.sh
+
+fuzz: ## each fuzz target for SECONDS (60)
+	sh fuzz/run.sh $(or $(SECONDS),60)
