@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 
+use crate::platform::null_as_default;
 use crate::{Digest, MediaType, Platform};
 
 /// A pointer to content: its type, digest and size, and what may be said beside.
@@ -19,10 +21,18 @@ pub struct Descriptor {
     /// How many bytes the content has.
     pub size: u64,
     /// Where else the content may be had; never followed unless configured.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_as_default"
+    )]
     pub urls: Vec<String>,
     /// Free text by key.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_as_default"
+    )]
     pub annotations: BTreeMap<String, String>,
     /// The content itself in base64; ignored unless it has the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +58,15 @@ impl Descriptor {
             platform: None,
             artifact_type: None,
         }
+    }
+
+    /// Returns the embedded content (image-spec, descriptor.md, "Embedded Content"), if it is
+    /// there and has the descriptor's size and digest.
+    pub fn embedded(&self) -> Option<Vec<u8>> {
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(self.data.as_ref()?)
+            .ok()?;
+        (bytes.len() as u64 == self.size && self.digest.matches(&bytes)).then_some(bytes)
     }
 
     /// Describes `bytes` by their SHA-256 digest.

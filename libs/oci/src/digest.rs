@@ -98,7 +98,10 @@ impl Digest {
             text: shorten(text),
             want: algorithm.len_bytes() * 2,
         };
-        if digits.bytes().any(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        if digits
+            .bytes()
+            .any(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        {
             return Err(bad());
         }
         match algorithm {

@@ -11,7 +11,8 @@
 //! | [`media_type`] | the media types that are known, and what each of them is |
 //! | [`descriptor`] | pointers to content: type, digest, size |
 //! | [`json`] | the one strict JSON reader for foreign documents |
-//! | [`manifest`] | image manifests, indexes, schema 1, told apart without guessing |
+//! | [`manifest`] | image manifests and indexes, told apart without guessing |
+//! | [`schema1`] | docker's oldest manifests |
 //! | [`image_config`] | the image configuration |
 //! | [`platform`] | platforms and which instance of an index fits this machine |
 //! | [`limits`] | how much of anything is read at most |
@@ -26,11 +27,14 @@ pub mod manifest;
 pub mod media_type;
 pub mod platform;
 pub mod reference;
+pub mod schema1;
 
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, ChainId, DiffId, Digest, DigestError, Digester};
-pub use image_config::ImageConfig;
+pub use image_config::{ConfigError, ImageConfig};
+pub use json::JsonError;
 pub use manifest::{ImageManifest, Index, Manifest, ManifestError, RawManifest};
 pub use media_type::{Compression, MediaType};
-pub use platform::Platform;
+pub use platform::{Platform, PlatformWanted};
 pub use reference::{Reference, ReferenceError, Repository, Tag};
+pub use schema1::Schema1;

@@ -54,12 +54,30 @@ pub enum MediaType {
 }
 
 const KNOWN: &[(&str, MediaType)] = &[
-    ("application/vnd.oci.image.manifest.v1+json", MediaType::OciManifest),
-    ("application/vnd.oci.image.index.v1+json", MediaType::OciIndex),
-    ("application/vnd.oci.image.config.v1+json", MediaType::OciConfig),
-    ("application/vnd.oci.image.layer.v1.tar", MediaType::OciLayer(Compression::None)),
-    ("application/vnd.oci.image.layer.v1.tar+gzip", MediaType::OciLayer(Compression::Gzip)),
-    ("application/vnd.oci.image.layer.v1.tar+zstd", MediaType::OciLayer(Compression::Zstd)),
+    (
+        "application/vnd.oci.image.manifest.v1+json",
+        MediaType::OciManifest,
+    ),
+    (
+        "application/vnd.oci.image.index.v1+json",
+        MediaType::OciIndex,
+    ),
+    (
+        "application/vnd.oci.image.config.v1+json",
+        MediaType::OciConfig,
+    ),
+    (
+        "application/vnd.oci.image.layer.v1.tar",
+        MediaType::OciLayer(Compression::None),
+    ),
+    (
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+        MediaType::OciLayer(Compression::Gzip),
+    ),
+    (
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+        MediaType::OciLayer(Compression::Zstd),
+    ),
     (
         "application/vnd.oci.image.layer.nondistributable.v1.tar",
         MediaType::OciForeignLayer(Compression::None),
@@ -73,14 +91,26 @@ const KNOWN: &[(&str, MediaType)] = &[
         MediaType::OciForeignLayer(Compression::Zstd),
     ),
     ("application/vnd.oci.empty.v1+json", MediaType::OciEmpty),
-    ("application/vnd.docker.distribution.manifest.v2+json", MediaType::DockerManifest),
-    ("application/vnd.docker.distribution.manifest.list.v2+json", MediaType::DockerList),
-    ("application/vnd.docker.container.image.v1+json", MediaType::DockerConfig),
+    (
+        "application/vnd.docker.distribution.manifest.v2+json",
+        MediaType::DockerManifest,
+    ),
+    (
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        MediaType::DockerList,
+    ),
+    (
+        "application/vnd.docker.container.image.v1+json",
+        MediaType::DockerConfig,
+    ),
     (
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
         MediaType::DockerLayer(Compression::Gzip),
     ),
-    ("application/vnd.docker.image.rootfs.diff.tar", MediaType::DockerLayer(Compression::None)),
+    (
+        "application/vnd.docker.image.rootfs.diff.tar",
+        MediaType::DockerLayer(Compression::None),
+    ),
     (
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
         MediaType::DockerLayer(Compression::Zstd),
@@ -93,18 +123,24 @@ const KNOWN: &[(&str, MediaType)] = &[
         "application/vnd.docker.image.rootfs.foreign.diff.tar",
         MediaType::DockerForeignLayer(Compression::None),
     ),
-    ("application/vnd.docker.distribution.manifest.v1+json", MediaType::DockerSchema1),
-    ("application/vnd.docker.distribution.manifest.v1+prettyjws", MediaType::DockerSchema1Signed),
+    (
+        "application/vnd.docker.distribution.manifest.v1+json",
+        MediaType::DockerSchema1,
+    ),
+    (
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+        MediaType::DockerSchema1Signed,
+    ),
 ];
 
 impl MediaType {
     /// Reads a media type; parameters (`; charset=…`) are dropped, unknown ones are kept.
     pub fn parse(text: &str) -> Self {
         let name = text.split(';').next().unwrap_or_default().trim();
-        KNOWN
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map_or_else(|| Self::Other(name.to_owned()), |(_, media_type)| media_type.clone())
+        KNOWN.iter().find(|(known, _)| *known == name).map_or_else(
+            || Self::Other(name.to_owned()),
+            |(_, media_type)| media_type.clone(),
+        )
     }
 
     /// Returns the text of the media type.

@@ -1,0 +1,441 @@
+//! The image configuration (image-spec, config.md; docker's has the same members and more).
+//!
+//! The bytes are kept: a configuration that was pulled is never written again. Members that are
+//! not known are tolerated, but none that differs from a known one by case only, which Go would
+//! take for it. `null` stands for an absent member, as in Go.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::json::{self, JsonError};
+use crate::platform::null_as_default;
+use crate::{DiffId, limits};
+
+/// Why an image configuration is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The document is too long, no JSON, or JSON that readers read differently.
+    #[error("reading image configuration")]
+    Json(#[from] JsonError),
+    /// A member is spelt in other case, which some readers take for the member itself.
+    #[error("image configuration member {found:?} is not spelt {want:?}")]
+    MemberCase {
+        /// As it is spelt.
+        found: String,
+        /// As it should be.
+        want: &'static str,
+    },
+    /// A member is missing or has the wrong shape.
+    #[error("unexpected image configuration")]
+    Shape(#[source] serde_json::Error),
+    /// The file system is not a list of layers.
+    #[error("image configuration has rootfs of type {0:?}, only \"layers\" is known")]
+    RootfsType(String),
+    /// There are more layers than images have.
+    #[error("image configuration has {actual} layers, {limit} are allowed")]
+    TooManyLayers {
+        /// How many there are.
+        actual: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A time is not as RFC 3339 says.
+    #[error("image configuration member {member} is no time: {text:?}")]
+    Time {
+        /// Which one.
+        member: String,
+        /// The text.
+        text: String,
+    },
+}
+
+/// An image configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageConfig {
+    raw: Vec<u8>,
+    parsed: Parsed,
+}
+
+/// The members that are known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Parsed {
+    /// When the image was made (RFC 3339), spelt as Go spells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// Who made the image.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub author: String,
+    /// The architecture, in Go's words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub architecture: String,
+    /// The variant of the architecture.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub variant: String,
+    /// The operating system, in Go's words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub os: String,
+    /// The version of the operating system.
+    #[serde(
+        rename = "os.version",
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub os_version: String,
+    /// Features that the operating system must have.
+    #[serde(
+        rename = "os.features",
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub os_features: Vec<String>,
+    /// How to run the image.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub config: RunConfig,
+    /// The layers.
+    pub rootfs: Rootfs,
+    /// What made each layer.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub history: Vec<History>,
+    /// The version of docker that made the image; docker only.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing)]
+    pub docker_version: String,
+}
+
+/// How to run an image.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RunConfig {
+    /// User and group, by name or number.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub user: String,
+    /// Ports that the program listens on, `PORT[/PROTOCOL]`.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub exposed_ports: BTreeMap<String, Empty>,
+    /// Environment, `NAME=VALUE`.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub env: Vec<String>,
+    /// Program and first arguments.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub entrypoint: Vec<String>,
+    /// Arguments, or the program when there is no entrypoint.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub cmd: Vec<String>,
+    /// Directories that are to be volumes.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub volumes: BTreeMap<String, Empty>,
+    /// Directory to start in.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub working_dir: String,
+    /// Free text by key.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub labels: BTreeMap<String, String>,
+    /// Signal that stops the program.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub stop_signal: String,
+    /// How to see whether the program works; docker only.
+    #[serde(default, skip_serializing)]
+    pub healthcheck: Option<Healthcheck>,
+    /// Seconds between stop signal and kill; docker only.
+    #[serde(default, skip_serializing)]
+    pub stop_timeout: Option<i64>,
+    /// Shell of the image's build; docker only.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing)]
+    pub shell: Vec<String>,
+    /// Build steps for images on top of this one; docker only.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing)]
+    pub on_build: Vec<String>,
+}
+
+/// An object without members; what it has is dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Empty {}
+
+/// How to see whether a program works; times are in nanoseconds, 0 means docker's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Healthcheck {
+    /// `["NONE"]`, `["CMD", ...]` or `["CMD-SHELL", COMMAND]`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub test: Vec<String>,
+    /// Time between two checks.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub interval: i64,
+    /// Time for one check.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub timeout: i64,
+    /// Time in which failures do not count.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub start_period: i64,
+    /// Failures until the program counts as broken.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub retries: i64,
+}
+
+/// The layers of an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rootfs {
+    /// Always `layers`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The uncompressed layers, lowest first.
+    pub diff_ids: Vec<DiffId>,
+}
+
+/// What made a layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// When (RFC 3339), spelt as Go spells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// By which command.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub created_by: String,
+    /// By whom.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub author: String,
+    /// Free text.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub comment: String,
+    /// Whether no layer belongs to this entry.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub empty_layer: bool,
+}
+
+const TOP_MEMBERS: &[&str] = &[
+    "created",
+    "author",
+    "architecture",
+    "variant",
+    "os",
+    "os.version",
+    "os.features",
+    "config",
+    "rootfs",
+    "history",
+    "docker_version",
+];
+const RUN_MEMBERS: &[&str] = &[
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "Healthcheck",
+    "StopTimeout",
+    "Shell",
+    "OnBuild",
+];
+
+impl ImageConfig {
+    /// Reads an image configuration.
+    ///
+    /// # Errors
+    /// See the module's documentation for what is refused.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        let value = json::parse(bytes, limits::CONFIG_BYTES)?;
+        if let Value::Object(members) = &value {
+            check_case(members, TOP_MEMBERS)?;
+            if let Some(Value::Object(run)) = members.get("config") {
+                check_case(run, RUN_MEMBERS)?;
+            }
+        }
+        let mut parsed: Parsed = serde_json::from_value(value).map_err(ConfigError::Shape)?;
+        if parsed.rootfs.kind != "layers" {
+            return Err(ConfigError::RootfsType(
+                parsed.rootfs.kind.chars().take(80).collect(),
+            ));
+        }
+        let layers = parsed.rootfs.diff_ids.len();
+        if layers > limits::LAYERS {
+            return Err(ConfigError::TooManyLayers {
+                actual: layers,
+                limit: limits::LAYERS,
+            });
+        }
+        normalise_time(&mut parsed.created, || "created".to_owned())?;
+        for (place, entry) in parsed.history.iter_mut().enumerate() {
+            normalise_time(&mut entry.created, || format!("history[{place}].created"))?;
+        }
+        Ok(Self {
+            raw: bytes.to_vec(),
+            parsed,
+        })
+    }
+
+    /// Returns the bytes as they were.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Writes the configuration as `skopeo inspect --config` prints it: the members of the
+    /// image-spec alone, in the order of its Go structs, indented by four blanks, without a line
+    /// end.
+    #[expect(
+        clippy::expect_used,
+        reason = "the members are structs and maps with texts as keys, which JSON can express"
+    )]
+    pub fn to_oci_json(&self) -> Vec<u8> {
+        json::to_go_pretty(&self.parsed, "    ").expect("configurations are expressible in JSON")
+    }
+
+    /// Writes the configuration compactly as containers/image does when it turns docker's into
+    /// OCI's.
+    #[expect(
+        clippy::expect_used,
+        reason = "the members are structs and maps with texts as keys, which JSON can express"
+    )]
+    pub fn to_oci_bytes(&self) -> Vec<u8> {
+        json::to_go_bytes(&self.parsed).expect("configurations are expressible in JSON")
+    }
+}
+
+impl std::ops::Deref for ImageConfig {
+    type Target = Parsed;
+
+    fn deref(&self) -> &Parsed {
+        &self.parsed
+    }
+}
+
+fn check_case(members: &Map<String, Value>, known: &[&'static str]) -> Result<(), ConfigError> {
+    for found in members
+        .keys()
+        .filter(|found| !known.contains(&found.as_str()))
+    {
+        let folded = json::fold(found);
+        if let Some(want) = known.iter().find(|name| json::fold(name) == folded) {
+            return Err(ConfigError::MemberCase {
+                found: found.clone(),
+                want,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Checks a time and spells it as Go's `time.RFC3339Nano` does.
+fn normalise_time(
+    time: &mut Option<String>,
+    member: impl Fn() -> String,
+) -> Result<(), ConfigError> {
+    if let Some(text) = time {
+        *time = Some(go_time(text).ok_or_else(|| ConfigError::Time {
+            member: member(),
+            text: text.chars().take(80).collect(),
+        })?);
+    }
+    Ok(())
+}
+
+fn go_time(text: &str) -> Option<String> {
+    // The parser accepts more than RFC 3339 (blanks for the T, lower case), so the frame is checked.
+    let frame = text.as_bytes().get(..19)?;
+    let pattern = b"dddd-dd-ddTdd:dd:dd";
+    let fits = frame.iter().zip(pattern).all(|(b, p)| match p {
+        b'd' => b.is_ascii_digit(),
+        _ => b == p,
+    });
+    if !fits || text.parse::<jiff::Timestamp>().is_err() {
+        return None;
+    }
+    let (seconds, rest) = text.split_at_checked(19)?;
+    let (fraction, zone) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
+        None => ("", rest),
+    };
+    let zone_fits = zone == "Z"
+        || (zone.len() == 6
+            && zone.starts_with(['+', '-'])
+            && zone.bytes().enumerate().skip(1).all(|(i, b)| {
+                if i == 3 {
+                    b == b':'
+                } else {
+                    b.is_ascii_digit()
+                }
+            }));
+    if !zone_fits {
+        return None;
+    }
+    let fraction = &fraction[..fraction.len().min(9)];
+    let fraction = fraction.trim_end_matches('0');
+    let dot = if fraction.is_empty() { "" } else { "." };
+    let zone = if matches!(zone, "+00:00" | "-00:00") {
+        "Z"
+    } else {
+        zone
+    };
+    Some(format!("{seconds}{dot}{fraction}{zone}"))
+}

@@ -1,0 +1,652 @@
+//! Manifests and indexes: read strictly, kept as the bytes that they were.
+//!
+//! What a document is follows from its members, and everything that says the same must agree:
+//!
+//! | `schemaVersion` | members | kind |
+//! | --- | --- | --- |
+//! | 2 | `config` and `layers` | image manifest (OCI, docker schema 2) |
+//! | 2 | `manifests` | index (OCI, docker list) |
+//! | 1 | `fsLayers` and `history` | schema 1 |
+//!
+//! A document with members of two kinds, or whose own `mediaType` or whose type at the registry
+//! names another kind, is refused (CVE-2021-41190: the same bytes were an index to one tool and an
+//! image to another). So is one that spells such a member in other case, which Go reads.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::json::{self, JsonError};
+use crate::schema1::{self, Schema1, Schema1Error};
+use crate::{Descriptor, Digest, MediaType, Platform, limits};
+
+/// Why a manifest is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// The document is too long, no JSON, or JSON that readers read differently.
+    #[error("reading manifest")]
+    Json(#[from] JsonError),
+    /// The document is JSON but no object.
+    #[error("manifest is not a JSON object")]
+    NotAnObject,
+    /// The document has members of two kinds of manifest.
+    #[error("ambiguous manifest: {first:?} and {second:?} do not go together")]
+    Ambiguous {
+        /// A member that it has.
+        first: &'static str,
+        /// A member that does not go with it.
+        second: &'static str,
+    },
+    /// A member is spelt in other case, which some readers take for the member itself.
+    #[error("manifest member {found:?} is not spelt {want:?}")]
+    MemberCase {
+        /// As it is spelt.
+        found: String,
+        /// As it should be.
+        want: &'static str,
+    },
+    /// The version of the schema is missing or unknown.
+    #[error("manifest has schemaVersion {0}, 2 (or 1) is wanted")]
+    SchemaVersion(String),
+    /// The document has the members of no kind of manifest.
+    #[error("manifest is neither an image nor an index: {missing:?} is missing or null")]
+    Missing {
+        /// The first member that is missing.
+        missing: &'static str,
+    },
+    /// What the document calls itself, or what it was delivered as, is not what it is.
+    #[error("manifest is {actual} by its content but {claimed} by its {by}")]
+    MediaType {
+        /// What the content shows.
+        actual: &'static str,
+        /// What is claimed.
+        claimed: MediaType,
+        /// Who claims it: `mediaType` or the one who delivered it.
+        by: &'static str,
+    },
+    /// The document calls itself something else than it was delivered as.
+    #[error("manifest calls itself {inner} but was delivered as {outer}")]
+    MediaTypeConflict {
+        /// The type inside.
+        inner: MediaType,
+        /// The type that it was delivered as.
+        outer: MediaType,
+    },
+    /// A member has the wrong shape.
+    #[error("manifest member {member}")]
+    Member {
+        /// Which one, with its place in a list.
+        member: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// There are more entries than images have.
+    #[error("manifest has {actual} {what}, {limit} are allowed")]
+    TooMany {
+        /// Layers or manifests.
+        what: &'static str,
+        /// How many there are.
+        actual: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A size is larger than any file.
+    #[error("manifest member {member} has size {size}, which no content has")]
+    Size {
+        /// Which descriptor.
+        member: String,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// A schema 1 manifest is not acceptable.
+    #[error("reading schema 1 manifest")]
+    Schema1(#[from] Schema1Error),
+    /// The bytes have another digest than was asked for.
+    #[error("manifest hashes to {actual}, {expected} is wanted")]
+    DigestMismatch {
+        /// What was asked for.
+        expected: Digest,
+        /// What the bytes have.
+        actual: Digest,
+    },
+}
+
+/// The bytes of a manifest beside their digest, type and meaning; they cannot come apart.
+#[derive(Clone, Debug)]
+pub struct RawManifest {
+    bytes: Vec<u8>,
+    digest: Digest,
+    media_type: MediaType,
+    manifest: Manifest,
+}
+
+impl RawManifest {
+    /// Reads a manifest that was delivered as `declared` (by a registry, a descriptor), if anything
+    /// said so. A declared type that is no type of manifests (`application/json`) says nothing.
+    ///
+    /// The digest is SHA-256, of a signed schema 1 manifest without its signatures.
+    ///
+    /// # Errors
+    /// See the module's documentation for what is refused.
+    pub fn parse(bytes: Vec<u8>, declared: Option<&MediaType>) -> Result<Self, ManifestError> {
+        let (manifest, media_type, signed_part) = read(&bytes, declared)?;
+        let digest = Digest::sha256(signed_part.as_deref().unwrap_or(&bytes));
+        Ok(Self {
+            bytes,
+            digest,
+            media_type,
+            manifest,
+        })
+    }
+
+    /// Reads a manifest as [`RawManifest::parse`] does and checks that it has the digest
+    /// `expected`, in that digest's algorithm.
+    ///
+    /// # Errors
+    /// Another digest, which is looked at before anything else, and what `parse` refuses.
+    pub fn parse_expecting(
+        bytes: Vec<u8>,
+        declared: Option<&MediaType>,
+        expected: &Digest,
+    ) -> Result<Self, ManifestError> {
+        let mismatch = |content: &[u8]| ManifestError::DigestMismatch {
+            expected: *expected,
+            actual: Digest::of(expected.algorithm(), content),
+        };
+        let actual_size = bytes.len() as u64;
+        if actual_size > limits::MANIFEST_BYTES {
+            return Err(ManifestError::Json(JsonError::TooLong {
+                actual: actual_size,
+                limit: limits::MANIFEST_BYTES,
+            }));
+        }
+        let as_delivered = expected.matches(&bytes);
+        // Only the signed part of a schema 1 manifest has the digest, so that one must be read first.
+        if !as_delivered && !schema1::may_be_signed(&bytes) {
+            return Err(mismatch(&bytes));
+        }
+        let (manifest, media_type, signed_part) = read(&bytes, declared)?;
+        let hashed = signed_part.as_deref().unwrap_or(&bytes);
+        if !expected.matches(hashed) {
+            return Err(mismatch(hashed));
+        }
+        Ok(Self {
+            bytes,
+            digest: *expected,
+            media_type,
+            manifest,
+        })
+    }
+
+    /// Returns the bytes as they were.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns the digest.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Returns the media type.
+    pub fn media_type(&self) -> &MediaType {
+        &self.media_type
+    }
+
+    /// Returns what the bytes mean.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Returns the bytes and drops the rest.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// What a manifest is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Manifest {
+    /// One image or artifact: OCI or docker schema 2.
+    Image(ImageManifest),
+    /// A list of manifests.
+    Index(Index),
+    /// One image in docker's oldest form.
+    Schema1(Schema1),
+}
+
+/// A manifest of one image or artifact (image-spec, manifest.md; docker schema 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageManifest {
+    /// [`MediaType::OciManifest`] or [`MediaType::DockerManifest`].
+    pub media_type: MediaType,
+    /// The configuration.
+    pub config: Descriptor,
+    /// The layers, lowest first.
+    pub layers: Vec<Descriptor>,
+    /// Free text by key; OCI only.
+    pub annotations: BTreeMap<String, String>,
+    /// The manifest that this one is about; OCI only.
+    pub subject: Option<Descriptor>,
+    /// The type of an artifact; OCI only.
+    pub artifact_type: Option<String>,
+}
+
+/// A list of manifests, of one image for several platforms for example (image-spec,
+/// image-index.md; docker manifest list).
+///
+/// An entry may itself be an index; who follows it stops at [`limits::INDEX_LEVELS`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// [`MediaType::OciIndex`] or [`MediaType::DockerList`].
+    pub media_type: MediaType,
+    /// The manifests.
+    pub manifests: Vec<Descriptor>,
+    /// Free text by key; OCI only.
+    pub annotations: BTreeMap<String, String>,
+    /// The manifest that this one is about; OCI only.
+    pub subject: Option<Descriptor>,
+    /// The type of an artifact; OCI only.
+    pub artifact_type: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Image,
+    Index,
+    Schema1,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Image => "an image manifest",
+            Self::Index => "an index",
+            Self::Schema1 => "a schema 1 manifest",
+        }
+    }
+
+    /// Returns the kind that manifests of a type are; `None` for what is no type of manifests.
+    fn of(media_type: &MediaType) -> Option<Self> {
+        match media_type {
+            MediaType::OciManifest | MediaType::DockerManifest => Some(Self::Image),
+            MediaType::OciIndex | MediaType::DockerList => Some(Self::Index),
+            MediaType::DockerSchema1 | MediaType::DockerSchema1Signed => Some(Self::Schema1),
+            _ => None,
+        }
+    }
+}
+
+/// Members that decide what a document is, with the kind that each belongs to.
+const DECIDING: &[(&str, Kind)] = &[
+    ("config", Kind::Image),
+    ("layers", Kind::Image),
+    ("manifests", Kind::Index),
+    ("fsLayers", Kind::Schema1),
+    ("history", Kind::Schema1),
+];
+
+/// Members that are read beside those that decide.
+const OTHERS: &[&str] = &[
+    "schemaVersion",
+    "mediaType",
+    "annotations",
+    "subject",
+    "artifactType",
+    "name",
+    "tag",
+    "architecture",
+    "signatures",
+];
+
+type Members = Map<String, Value>;
+
+/// Reads a document; also returns what a signed schema 1 manifest has the digest of.
+fn read(
+    bytes: &[u8],
+    declared: Option<&MediaType>,
+) -> Result<(Manifest, MediaType, Option<Vec<u8>>), ManifestError> {
+    let Value::Object(mut members) = json::parse(bytes, limits::MANIFEST_BYTES)? else {
+        return Err(ManifestError::NotAnObject);
+    };
+    check_case(&members)?;
+    let kind = decide(&members)?;
+    let inner = claimed_inside(&members, kind)?;
+    let outer = match declared {
+        None | Some(MediaType::Other(_)) => None,
+        Some(media_type) if Kind::of(media_type) == Some(kind) => Some(media_type.clone()),
+        Some(media_type) => {
+            return Err(ManifestError::MediaType {
+                actual: kind.name(),
+                claimed: media_type.clone(),
+                by: "type at the source",
+            });
+        }
+    };
+    if let (Some(inner), Some(outer)) = (&inner, &outer)
+        && inner != outer
+        && kind != Kind::Schema1
+    {
+        return Err(ManifestError::MediaTypeConflict {
+            inner: inner.clone(),
+            outer: outer.clone(),
+        });
+    }
+    let claimed = inner.or(outer);
+    match kind {
+        Kind::Image => {
+            let image = ImageManifest::read(&mut members, claimed)?;
+            let media_type = image.media_type.clone();
+            Ok((Manifest::Image(image), media_type, None))
+        }
+        Kind::Index => {
+            let index = Index::read(&mut members, claimed)?;
+            let media_type = index.media_type.clone();
+            Ok((Manifest::Index(index), media_type, None))
+        }
+        Kind::Schema1 => {
+            let (schema1, signed_part) = schema1::read(bytes, members)?;
+            let media_type = match signed_part {
+                Some(_) => MediaType::DockerSchema1Signed,
+                None => MediaType::DockerSchema1,
+            };
+            Ok((Manifest::Schema1(schema1), media_type, signed_part))
+        }
+    }
+}
+
+fn check_case(members: &Members) -> Result<(), ManifestError> {
+    let known = || {
+        DECIDING
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(OTHERS.iter().copied())
+    };
+    for found in members.keys() {
+        if known().any(|name| name == found) {
+            continue;
+        }
+        let folded = json::fold(found);
+        if let Some(want) = known().find(|name| json::fold(name) == folded) {
+            return Err(ManifestError::MemberCase {
+                found: found.clone(),
+                want,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn decide(members: &Members) -> Result<Kind, ManifestError> {
+    let mut present = DECIDING
+        .iter()
+        .filter(|(name, _)| members.contains_key(*name));
+    let version = members.get("schemaVersion");
+    let kind = match version.and_then(Value::as_u64) {
+        Some(1) => Some(Kind::Schema1),
+        Some(2) => None,
+        _ => {
+            let text = version.map_or_else(|| "missing".to_owned(), Value::to_string);
+            return Err(ManifestError::SchemaVersion(
+                text.chars().take(40).collect(),
+            ));
+        }
+    };
+    let first = present.next();
+    if let Some((first, first_kind)) = first
+        && let Some((second, _)) = present.find(|(_, kind)| kind != first_kind)
+    {
+        return Err(ManifestError::Ambiguous { first, second });
+    }
+    match (kind, first) {
+        (None, None) => Err(ManifestError::Missing { missing: "layers" }),
+        (None, Some((_, Kind::Schema1))) => Err(ManifestError::SchemaVersion("2".to_owned())),
+        (None, Some((_, kind))) => Ok(*kind),
+        (Some(_), Some((first, Kind::Image | Kind::Index))) => Err(ManifestError::Ambiguous {
+            first: "schemaVersion\": 1, \"fsLayers",
+            second: first,
+        }),
+        (Some(kind), _) => Ok(kind),
+    }
+}
+
+fn claimed_inside(members: &Members, kind: Kind) -> Result<Option<MediaType>, ManifestError> {
+    let text = match members.get("mediaType") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(value) => member::<String>("mediaType", value.clone())?,
+    };
+    let media_type = MediaType::parse(&text);
+    if text == media_type.as_str() && Kind::of(&media_type) == Some(kind) {
+        return Ok(Some(media_type));
+    }
+    Err(ManifestError::MediaType {
+        actual: kind.name(),
+        claimed: media_type,
+        by: "mediaType",
+    })
+}
+
+fn member<T: serde::de::DeserializeOwned>(name: &str, value: Value) -> Result<T, ManifestError> {
+    serde_json::from_value(value).map_err(|source| ManifestError::Member {
+        member: name.to_owned(),
+        source,
+    })
+}
+
+fn required(members: &mut Members, name: &'static str) -> Result<Value, ManifestError> {
+    match members.remove(name) {
+        None | Some(Value::Null) => Err(ManifestError::Missing { missing: name }),
+        Some(value) => Ok(value),
+    }
+}
+
+fn optional<T: serde::de::DeserializeOwned>(
+    members: &mut Members,
+    name: &str,
+) -> Result<Option<T>, ManifestError> {
+    match members.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => member(name, value).map(Some),
+    }
+}
+
+fn descriptor(name: &str, value: Value) -> Result<Descriptor, ManifestError> {
+    let descriptor: Descriptor = member(name, value)?;
+    if i64::try_from(descriptor.size).is_err() {
+        return Err(ManifestError::Size {
+            member: name.to_owned(),
+            size: descriptor.size,
+        });
+    }
+    Ok(descriptor)
+}
+
+fn descriptors(
+    members: &mut Members,
+    name: &'static str,
+    limit: usize,
+) -> Result<Vec<Descriptor>, ManifestError> {
+    let values: Vec<Value> = member(name, required(members, name)?)?;
+    if values.len() > limit {
+        return Err(ManifestError::TooMany {
+            what: name,
+            actual: values.len(),
+            limit,
+        });
+    }
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(place, value)| descriptor(&format!("{name}[{place}]"), value))
+        .collect()
+}
+
+fn subject(members: &mut Members) -> Result<Option<Descriptor>, ManifestError> {
+    optional::<Value>(members, "subject")?
+        .map(|value| descriptor("subject", value))
+        .transpose()
+}
+
+impl ImageManifest {
+    fn read(members: &mut Members, claimed: Option<MediaType>) -> Result<Self, ManifestError> {
+        let config = descriptor("config", required(members, "config")?)?;
+        let media_type = claimed.unwrap_or(match config.media_type {
+            MediaType::DockerConfig => MediaType::DockerManifest,
+            _ => MediaType::OciManifest,
+        });
+        Ok(Self {
+            media_type,
+            config,
+            layers: descriptors(members, "layers", limits::LAYERS)?,
+            annotations: optional(members, "annotations")?.unwrap_or_default(),
+            subject: subject(members)?,
+            artifact_type: optional(members, "artifactType")?,
+        })
+    }
+
+    /// Writes the manifest as containers/image writes one that it edited.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        if self.media_type == MediaType::DockerManifest {
+            return marshal(&DockerManifest {
+                schema_version: 2,
+                media_type: &self.media_type,
+                config: DockerDescriptor::of(&self.config),
+                layers: self.layers.iter().map(DockerDescriptor::of).collect(),
+            });
+        }
+        marshal(&OciManifest {
+            schema_version: 2,
+            media_type: &self.media_type,
+            artifact_type: self.artifact_type.as_deref(),
+            config: &self.config,
+            layers: &self.layers,
+            subject: self.subject.as_ref(),
+            annotations: &self.annotations,
+        })
+    }
+}
+
+impl Index {
+    fn read(members: &mut Members, claimed: Option<MediaType>) -> Result<Self, ManifestError> {
+        Ok(Self {
+            media_type: claimed.unwrap_or(MediaType::OciIndex),
+            manifests: descriptors(members, "manifests", limits::INDEX_ENTRIES)?,
+            annotations: optional(members, "annotations")?.unwrap_or_default(),
+            subject: subject(members)?,
+            artifact_type: optional(members, "artifactType")?,
+        })
+    }
+
+    /// Writes the index as containers/image writes one that it edited.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        if self.media_type == MediaType::DockerList {
+            return marshal(&DockerList {
+                schema_version: 2,
+                media_type: &self.media_type,
+                manifests: self
+                    .manifests
+                    .iter()
+                    .map(|instance| DockerInstance {
+                        descriptor: DockerDescriptor::of(instance),
+                        platform: instance.platform.clone().unwrap_or_default(),
+                    })
+                    .collect(),
+            });
+        }
+        marshal(&OciIndex {
+            schema_version: 2,
+            media_type: &self.media_type,
+            artifact_type: self.artifact_type.as_deref(),
+            manifests: &self.manifests,
+            subject: self.subject.as_ref(),
+            annotations: &self.annotations,
+        })
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the documents below are structs and maps with texts as keys, which JSON can express"
+)]
+fn marshal<T: Serialize>(document: &T) -> Vec<u8> {
+    json::to_go_bytes(document).expect("manifests are expressible in JSON")
+}
+
+// The order of members is that of the Go structs: image-spec's Manifest and Index,
+// containers/image's Schema2 and Schema2List.
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OciManifest<'a> {
+    schema_version: u32,
+    media_type: &'a MediaType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'a str>,
+    config: &'a Descriptor,
+    layers: &'a [Descriptor],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a Descriptor>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OciIndex<'a> {
+    schema_version: u32,
+    media_type: &'a MediaType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'a str>,
+    manifests: &'a [Descriptor],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a Descriptor>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DockerManifest<'a> {
+    schema_version: u32,
+    media_type: &'a MediaType,
+    config: DockerDescriptor<'a>,
+    layers: Vec<DockerDescriptor<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DockerList<'a> {
+    schema_version: u32,
+    media_type: &'a MediaType,
+    manifests: Vec<DockerInstance<'a>>,
+}
+
+#[derive(Serialize)]
+struct DockerInstance<'a> {
+    #[serde(flatten)]
+    descriptor: DockerDescriptor<'a>,
+    platform: Platform,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DockerDescriptor<'a> {
+    media_type: &'a MediaType,
+    size: u64,
+    digest: &'a Digest,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    urls: &'a [String],
+}
+
+impl<'a> DockerDescriptor<'a> {
+    fn of(descriptor: &'a Descriptor) -> Self {
+        Self {
+            media_type: &descriptor.media_type,
+            size: descriptor.size,
+            digest: &descriptor.digest,
+            urls: &descriptor.urls,
+        }
+    }
+}
