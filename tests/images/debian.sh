@@ -13,14 +13,15 @@ die() { echo "debian.sh: $*" >&2; exit 1; }
 
 # --- called back by mmdebstrap inside its run: debian.sh --stages OUT ROOT ---
 
-listing() { (cd "$1" && find . -xdev -path ./proc -prune -o -path ./sys -prune -o -path ./dev -prune -o -print | LC_ALL=C sort); }
-
 # a list of what lies below ROOT, NUL-separated: find's tests may follow. What a running system fills stays out.
 walk() {
     root=$1
     shift
-    (cd "$root" && LC_ALL=C find . -xdev -mindepth 1 \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp \) -prune -o "$@" -print0)
+    (cd "$root" && LC_ALL=C find . -xdev -mindepth 1 \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp \
+        -o -path './var/lib/apt/lists/*' -o -path './var/cache/apt/*' \) -prune -o "$@" -print0)
 }
+
+listing() { walk "$1" | tr '\0' '\n' | LC_ALL=C sort; }
 
 # pack TAR DIR LIST [DIR LIST]...
 pack() {
