@@ -1,0 +1,74 @@
+//! Ctrl-C and SIGTERM: the first asks the running work to stop and clean up, the second kills.
+//!
+//! The first signal sets a flag that the work looks at (a copy through its progress, a loop by
+//! itself); the program then ends with 128 + the signal's number, as a shell reports a kill. The
+//! second signal finds the flag set and does what it would have done without us.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// Whether somebody asked the program to stop. Clones share one answer.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    cancelled: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+}
+
+impl Interrupt {
+    /// Listens for SIGINT and SIGTERM from now on. Called once, in `main`.
+    ///
+    /// # Errors
+    /// When the kernel refuses the handler.
+    pub fn install() -> io::Result<Interrupt> {
+        let interrupt = Interrupt::default();
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the default action is taken only by a signal that finds the flag
+            // already set, that is by the second one.
+            flag::register_conditional_default(signal, Arc::clone(&interrupt.cancelled))?;
+            flag::register_usize(
+                signal,
+                Arc::clone(&interrupt.signal),
+                usize::try_from(signal).unwrap_or(0),
+            )?;
+            flag::register(signal, Arc::clone(&interrupt.cancelled))?;
+        }
+        Ok(interrupt)
+    }
+
+    /// Says whether the work should stop.
+    pub fn is_set(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// The flag itself, for libraries that take one.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancelled)
+    }
+
+    /// The exit status of a program that stopped because it was asked to: 130 after Ctrl-C,
+    /// 143 after SIGTERM; `None` when nobody asked.
+    pub fn exit_status(&self) -> Option<u8> {
+        let signal = self.signal.load(Ordering::Relaxed);
+        let status = u8::try_from(signal.checked_add(128)?).ok()?;
+        (self.is_set() && signal != 0).then_some(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_signal_sets_the_flag_and_names_the_status() {
+        let interrupt = Interrupt::install().unwrap();
+        assert!(!interrupt.is_set());
+        assert_eq!(interrupt.exit_status(), None);
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        assert!(interrupt.clone().is_set());
+        assert_eq!(interrupt.exit_status(), Some(143));
+    }
+}
