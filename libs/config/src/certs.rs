@@ -1,0 +1,122 @@
+//! Certificates for the TLS of one registry (containers-certs.d(5)).
+//!
+//! ```text
+//! certs.d/HOST[:PORT]/NAME.crt     authorities beside those of the system
+//! certs.d/HOST[:PORT]/NAME.cert    client certificate
+//! certs.d/HOST[:PORT]/NAME.key     its private key
+//! ```
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::read::{self, is_absent};
+use crate::{ConfigError, Environment};
+
+/// What certs.d holds for one registry, as PEM.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Authorities that are trusted beside those of the system, one file each.
+    pub ca_pem: Vec<Vec<u8>>,
+    /// Client certificate and private key; the first pair by name when there are several.
+    pub client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl fmt::Debug for TlsFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsFiles")
+            .field("ca_pem", &self.ca_pem.len())
+            .field("client", &self.client.as_ref().map(|_| "***"))
+            .finish()
+    }
+}
+
+/// Finds the certificates for `host` (`HOST[:PORT]` as in a reference): in `cert_dir` if it is
+/// given, else in the first of the user's, containers' and docker's certs.d that knows the host.
+///
+/// A directory that does not exist holds nothing. One of the default ones that may not be
+/// read is passed over, as the original does: docker's is often for root alone.
+///
+/// # Errors
+/// Files that cannot be read, a certificate without key, a key without certificate.
+pub fn find(
+    env: &Environment,
+    host: &str,
+    cert_dir: Option<&Path>,
+) -> Result<TlsFiles, ConfigError> {
+    if let Some(directory) = cert_dir {
+        return load(directory);
+    }
+    if host.is_empty() || host.contains('/') || host.starts_with('.') {
+        return Ok(TlsFiles::default());
+    }
+    let places = env
+        .in_home(".config/containers/certs.d")
+        .into_iter()
+        .chain([
+            env.system("/etc/containers/certs.d"),
+            env.system("/etc/docker/certs.d"),
+        ]);
+    for place in places {
+        let directory = place.join(host);
+        match fs::metadata(&directory) {
+            Ok(_) => {}
+            Err(error) if is_absent(&error) || is_denied(&error) => continue,
+            Err(source) => {
+                return Err(ConfigError::Read {
+                    path: directory,
+                    source,
+                });
+            }
+        }
+        return match load(&directory) {
+            Err(ConfigError::Read { path, source }) if path == directory && is_denied(&source) => {
+                Ok(TlsFiles::default())
+            }
+            result => result,
+        };
+    }
+    Ok(TlsFiles::default())
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
+fn load(directory: &Path) -> Result<TlsFiles, ConfigError> {
+    let names = read::directory(directory)?;
+    let partner = |path: &Path, extension: &str, problem| {
+        let partner = path.with_extension(extension);
+        match partner.file_name() {
+            Some(name) if names.iter().any(|other| other == name) => Ok(partner),
+            _ => Err(ConfigError::Invalid {
+                path: directory.to_owned(),
+                place: path.file_name().unwrap_or_default().display().to_string(),
+                problem,
+            }),
+        }
+    };
+    let mut found = TlsFiles::default();
+    for name in &names {
+        let path: PathBuf = directory.join(name);
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("crt") => found.ca_pem.extend(read::optional(&path)?),
+            Some("cert") => {
+                let key = partner(
+                    &path,
+                    "key",
+                    "client certificate without a .key file (authorities are named .crt)",
+                )?;
+                if found.client.is_none() {
+                    found.client = Some((read::required(&path)?, read::required(&key)?));
+                }
+            }
+            Some("key") => {
+                partner(&path, "cert", "private key without a .cert file")?;
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
