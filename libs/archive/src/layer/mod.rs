@@ -1,10 +1,42 @@
 //! The strict streaming reader of one layer.
-use std::io::{self, Read};
+//!
+//! A layer is a tar that somebody else made and that root will act on. [`LayerReader`] gives
+//! its entries one by one, each of them checked, and the bytes between the contents, so that
+//! these and the contents together are the tar again, bit for bit:
+//!
+//! ```text
+//! header | PAX … | header      → RawSink            (next_entry)
+//! content                      → content_chunk, content
+//! padding | header …           → RawSink            (next_entry)
+//! zero blocks, whatever is behind them → RawSink    (next_entry, which then says None)
+//! ```
+//!
+//! What is accepted: v7, ustar, star, GNU and PAX headers; long names of either kind; sparse
+//! files in all four forms; names that are absolute, not UTF-8 or begin with `./`; one or no end
+//! block; anything behind the end. What is refused stands in [`Rule`], one variant per reason.
+//! Where readers that are in use disagree (Go's, GNU tar's, Python's), an entry is refused or
+//! read as Go reads it. Duplicate entries, missing parents and links to what is not there are
+//! the store's business: they need the tree.
+//!
+//! **Whiteouts.** `.wh.NAME`, an empty regular file, hides NAME; `.wh..wh..opq` hides what lower
+//! layers have in its directory. Other `.wh..wh.` names are aufs's bookkeeping (`plnk`, `aufs`,
+//! `orph`): refused, since the image specification gives them no meaning, docker resolves hard
+//! links through them and others extract them as files.
+//!
+//! **Memory** is one buffer and one entry: at most 1 MiB of extended headers and 4,096 fragments.
+
 mod entry;
 mod path;
+mod reader;
+mod whiteout;
+pub mod xattr;
+
+use std::io;
+
 pub use crate::member::{Offence, Rule};
 pub use entry::{Entry, EntryKind, Timestamp};
 pub use path::{COMPONENT_BYTES, LayerPath, PATH_BYTES};
+pub use reader::LayerReader;
 
 /// Largest file of a layer, in bytes, holes filled.
 pub const FILE_BYTES: u64 = 16 << 30;
@@ -71,8 +103,8 @@ pub enum LayerError {
     /// The sink of the raw bytes failed.
     #[error("keeping the tar's headers")]
     Sink(#[source] io::Error),
-    /// The tar ends within a header or a file.
-    #[error("the tar ends at byte {offset}, within a header or a file")]
+    /// The tar ends within a header, a file or its padding.
+    #[error("the tar ends at byte {offset}, within an entry")]
     Truncated {
         /// Where.
         offset: u64,
@@ -89,9 +121,33 @@ pub enum LayerError {
     /// The caller asked for the next entry before it had read or skipped the content.
     #[error("{bytes} bytes of content were left unread")]
     Unread {
-        /// How many.
+        /// How many, as far as they stand in the tar.
         bytes: u64,
     },
+}
+
+impl LayerError {
+    /// Returns the rule that the tar broke, if that is what is wrong.
+    pub fn rule(&self) -> Option<&Rule> {
+        match self {
+            Self::Refused(offence) => Some(&offence.rule),
+            _ => None,
+        }
+    }
+}
+
+impl From<LayerError> for io::Error {
+    fn from(error: LayerError) -> Self {
+        let kind = match &error {
+            LayerError::Read { source, .. } | LayerError::Sink(source) => source.kind(),
+            LayerError::Truncated { .. } => io::ErrorKind::UnexpectedEof,
+            LayerError::LoneZeroBlock { .. } | LayerError::Refused(_) => {
+                io::ErrorKind::InvalidData
+            }
+            LayerError::Unread { .. } => io::ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
+    }
 }
 
 /// A piece of a file's content.
@@ -101,38 +157,4 @@ pub enum Chunk<'a> {
     Data(&'a [u8]),
     /// So many zeros that do not stand in the tar; only [`EntryKind::Sparse`] has them.
     Hole(u64),
-}
-
-/// Reads one layer.
-#[derive(Debug)]
-pub struct LayerReader<R> {
-    reader: R,
-}
-
-impl<R: Read> LayerReader<R> {
-    /// Starts reading.
-    pub fn new(reader: R, _limits: LayerLimits) -> Self {
-        Self { reader }
-    }
-
-    /// Reads the next entry; `None` at the end, when `raw` has had every byte up to the end of the stream.
-    pub fn next_entry(&mut self, _raw: &mut dyn RawSink) -> Result<Option<Entry>, LayerError> {
-        let _ = &mut self.reader;
-        Ok(None)
-    }
-
-    /// Lends the next piece of the current file's content; `None` at its end.
-    pub fn content_chunk(&mut self) -> Result<Option<Chunk<'_>>, LayerError> {
-        Ok(None)
-    }
-
-    /// Returns a reader of the rest of the current file's content, holes filled with zeros.
-    pub fn content(&mut self) -> impl Read + '_ {
-        io::empty()
-    }
-
-    /// Reads past the rest of the current file's content; it reaches no sink.
-    pub fn skip(&mut self) -> Result<(), LayerError> {
-        Ok(())
-    }
 }
