@@ -1,0 +1,155 @@
+//! The bundle: a directory with config.json (runtime-spec, bundle.md).
+//!
+//! A temporary one is made for one run and removed after it. It holds nothing but config.json;
+//! the root file system is named in there by an absolute path.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use runtime_spec::Spec;
+use runtime_spec::spec::SPEC_BYTES;
+
+use crate::error::RuntimeError;
+
+/// The name of the configuration in a bundle.
+const CONFIG: &str = "config.json";
+
+/// A bundle; a temporary one is removed when it is dropped.
+#[derive(Debug)]
+pub struct Bundle {
+    path: PathBuf,
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl Bundle {
+    /// Takes a directory that is there.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            temporary: None,
+        }
+    }
+
+    /// Makes a temporary bundle below `parent`, which is made (0700) where it is missing.
+    ///
+    /// # Errors
+    /// The directory or the file can not be written.
+    pub fn temporary(parent: &Path, config: &[u8]) -> Result<Self, RuntimeError> {
+        let fail = |act, path: &Path| {
+            let path = path.to_owned();
+            move |source| RuntimeError::Bundle { act, path, source }
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)
+            .map_err(fail("making directory", parent))?;
+        // tempfile makes directories 0700.
+        let dir = tempfile::Builder::new()
+            .prefix("bundle-")
+            .tempdir_in(parent)
+            .map_err(fail("making a bundle in", parent))?;
+        let file = dir.path().join(CONFIG);
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&file)
+            .and_then(|mut out| out.write_all(config))
+            .map_err(fail("writing", &file))?;
+        Ok(Self {
+            path: dir.path().to_owned(),
+            temporary: Some(dir),
+        })
+    }
+
+    /// Returns the directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads config.json.
+    ///
+    /// # Errors
+    /// It is missing, can not be read, or is too large.
+    pub fn config(&self) -> Result<Vec<u8>, RuntimeError> {
+        let path = self.path.join(CONFIG);
+        let fail = |source| RuntimeError::Bundle {
+            act: "reading",
+            path: path.clone(),
+            source,
+        };
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(fail)?;
+        file.take(SPEC_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(fail)?;
+        if bytes.len() as u64 > SPEC_BYTES {
+            return Err(RuntimeError::BundleTooLarge {
+                path,
+                limit: SPEC_BYTES,
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// Returns where the root file system of `spec` is.
+    pub fn root_of(&self, spec: &Spec) -> Option<PathBuf> {
+        spec.root_path().map(|path| self.path.join(path))
+    }
+
+    /// Removes a temporary bundle; does nothing to another.
+    ///
+    /// # Errors
+    /// The directory can not be removed.
+    pub fn remove(self) -> Result<(), RuntimeError> {
+        let path = self.path;
+        match self.temporary {
+            None => Ok(()),
+            Some(dir) => dir
+                .close()
+                .map_err(|source: io::Error| RuntimeError::Bundle {
+                    act: "removing",
+                    path,
+                    source,
+                }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_temporary_bundle_is_private_and_goes_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let parent = dir.path().join("a/b");
+        let bundle = Bundle::temporary(&parent, b"{}").unwrap();
+        let path = bundle.path().to_owned();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&parent), mode(&path), mode(&path.join(CONFIG))),
+            (0o700, 0o700, 0o600)
+        );
+        assert_eq!(bundle.config().unwrap(), b"{}");
+        bundle.remove().unwrap();
+        assert!(!path.exists());
+        drop(Bundle::temporary(&parent, b"{}").unwrap());
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn roots_are_relative_to_the_bundle() {
+        let bundle = Bundle::at(Path::new("/b"));
+        for (text, want) in [("rootfs", "/b/rootfs"), ("/abs", "/abs")] {
+            let spec =
+                Spec::parse(format!(r#"{{"root":{{"path":"{text}"}}}}"#).as_bytes()).unwrap();
+            assert_eq!(bundle.root_of(&spec), Some(PathBuf::from(want)));
+        }
+    }
+}

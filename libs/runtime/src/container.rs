@@ -1,0 +1,356 @@
+//! The commands of a runtime (runtime-spec, runtime.md, "Operations"; runtime-tools,
+//! command-line-interface.md).
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::RuntimeError;
+use crate::find::{ANSWER_BYTES, Kind, Runtime};
+use crate::foreground::{self, Exit};
+
+/// The name of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerId(String);
+
+impl ContainerId {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ContainerId {
+    type Err = RuntimeError;
+
+    /// Takes what all runtimes take: it becomes a directory and an argument.
+    fn from_str(text: &str) -> Result<Self, RuntimeError> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+.-".contains(&b);
+        let good = (1..=128).contains(&text.len())
+            && text.bytes().all(plain)
+            && !text.starts_with(['-', '.']);
+        if good {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(RuntimeError::BadId {
+            id: text.chars().take(160).collect(),
+        })
+    }
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a container is created.
+#[derive(Clone, Debug, Default)]
+pub struct CreateOptions {
+    /// Where its master terminal is sent; needed exactly when `process.terminal` is set.
+    pub console_socket: Option<PathBuf>,
+    /// Where the number of its first process is written.
+    pub pid_file: Option<PathBuf>,
+    /// Open files from 3 on that it inherits (`LISTEN_FDS`).
+    pub preserve_fds: u32,
+}
+
+/// How a container is run in the foreground.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Where the number of its first process is written.
+    pub pid_file: Option<PathBuf>,
+    /// Open files from 3 on that it inherits (`LISTEN_FDS`).
+    pub preserve_fds: u32,
+}
+
+/// What is executed in a container that runs.
+#[derive(Clone, Debug, Default)]
+pub struct ExecOptions {
+    /// The program and its arguments.
+    pub args: Vec<OsString>,
+    /// `UID[:GID]`, numbers only: names are not looked up by all runtimes.
+    pub user: Option<String>,
+    /// The directory to start in.
+    pub cwd: Option<String>,
+    /// More environment, `NAME=VALUE`.
+    pub env: Vec<String>,
+    /// More capabilities.
+    pub cap_add: Vec<String>,
+    /// Whether it gets a terminal.
+    pub terminal: bool,
+    /// Whether to return when it was started instead of when it ended.
+    pub detach: bool,
+    /// Where its master terminal is sent when detached.
+    pub console_socket: Option<PathBuf>,
+    /// Where the number of the process is written.
+    pub pid_file: Option<PathBuf>,
+}
+
+/// The state of a container (runtime-spec, runtime.md, "State"); the whole answer is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    answer: Value,
+}
+
+impl State {
+    /// Returns `creating`, `created`, `running`, `paused` or `stopped`.
+    pub fn status(&self) -> Option<&str> {
+        self.answer.get("status")?.as_str()
+    }
+
+    /// Returns the number of the first process, when there is one.
+    pub fn pid(&self) -> Option<u64> {
+        self.answer.get("pid")?.as_u64().filter(|pid| *pid != 0)
+    }
+
+    /// Returns the bundle.
+    pub fn bundle(&self) -> Option<&str> {
+        self.answer.get("bundle")?.as_str()
+    }
+
+    /// Returns everything the runtime said.
+    pub fn answer(&self) -> &Value {
+        &self.answer
+    }
+}
+
+/// A line of the list of containers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSummary {
+    /// The name.
+    pub id: String,
+    /// The number of the first process; 0 when there is none.
+    #[serde(default)]
+    pub pid: u64,
+    /// The status.
+    pub status: String,
+    /// The bundle.
+    #[serde(default)]
+    pub bundle: String,
+    /// When it was created (RFC 3339).
+    #[serde(default)]
+    pub created: String,
+}
+
+impl Runtime {
+    /// Creates a container; its program waits for [`Runtime::start`]. Its standard streams are
+    /// ours. `terminal` is what config.json says.
+    ///
+    /// # Errors
+    /// A terminal without console socket, or the runtime fails (it has then said why).
+    pub fn create(
+        &self,
+        id: &ContainerId,
+        bundle: &Path,
+        terminal: bool,
+        options: &CreateOptions,
+    ) -> Result<(), RuntimeError> {
+        const VERB: &str = "create";
+        if terminal != options.console_socket.is_some() {
+            return Err(RuntimeError::Console { terminal });
+        }
+        let mut command = self.command(VERB);
+        command.arg("--bundle").arg(bundle);
+        path_option(
+            &mut command,
+            "--console-socket",
+            options.console_socket.as_deref(),
+        );
+        path_option(&mut command, "--pid-file", options.pid_file.as_deref());
+        preserve(&mut command, options.preserve_fds);
+        command.arg(id.as_str());
+        sys::file::close_range_on_exec(3 + options.preserve_fds)?;
+        self.expect_success(foreground::run(&mut command, self.program(), &|| ())?, VERB)
+    }
+
+    /// Runs a container in the foreground and returns its exit status. Standard streams are ours;
+    /// with `process.terminal` the runtime itself connects the terminal. Signals are forwarded.
+    ///
+    /// An error of the runtime is not told apart from the container's status; it has then been
+    /// printed by the runtime.
+    ///
+    /// # Errors
+    /// The runtime can not be started.
+    pub fn run(
+        &self,
+        id: &ContainerId,
+        bundle: &Path,
+        options: &RunOptions,
+        on_signal: &dyn Fn(),
+    ) -> Result<Exit, RuntimeError> {
+        let mut command = self.command("run");
+        command.arg("--bundle").arg(bundle);
+        path_option(&mut command, "--pid-file", options.pid_file.as_deref());
+        preserve(&mut command, options.preserve_fds);
+        command.arg(id.as_str());
+        sys::file::close_range_on_exec(3 + options.preserve_fds)?;
+        foreground::run(&mut command, self.program(), on_signal)
+    }
+
+    /// Starts the program of a container that was created.
+    ///
+    /// # Errors
+    /// The runtime fails.
+    pub fn start(&self, id: &ContainerId) -> Result<(), RuntimeError> {
+        self.ask(self.command("start").arg(id.as_str()), "start")
+            .map(drop)
+    }
+
+    /// Asks for the state of a container.
+    ///
+    /// # Errors
+    /// The runtime fails, because there is no such container for instance.
+    pub fn state(&self, id: &ContainerId) -> Result<State, RuntimeError> {
+        let answer = self.ask(self.command("state").arg(id.as_str()), "state")?;
+        Ok(State {
+            answer: self.parse(&answer, "state")?,
+        })
+    }
+
+    /// Executes a program in a container that runs, and returns its exit status, or 0 at once
+    /// when detached.
+    ///
+    /// # Errors
+    /// The runtime can not be started.
+    pub fn exec(
+        &self,
+        id: &ContainerId,
+        options: &ExecOptions,
+        on_signal: &dyn Fn(),
+    ) -> Result<Exit, RuntimeError> {
+        let mut command = self.command("exec");
+        for (flag, value) in [("--user", &options.user), ("--cwd", &options.cwd)] {
+            if let Some(value) = value {
+                command.arg(flag).arg(value);
+            }
+        }
+        for (flag, values) in [("--env", &options.env), ("--cap", &options.cap_add)] {
+            for value in values {
+                command.arg(flag).arg(value);
+            }
+        }
+        if options.terminal {
+            command.arg("--tty");
+        }
+        if options.detach {
+            command.arg("--detach");
+        }
+        path_option(
+            &mut command,
+            "--console-socket",
+            options.console_socket.as_deref(),
+        );
+        path_option(&mut command, "--pid-file", options.pid_file.as_deref());
+        command.arg(id.as_str()).args(&options.args);
+        sys::file::close_range_on_exec(3)?;
+        foreground::run(&mut command, self.program(), on_signal)
+    }
+
+    /// Sends a signal, given as `TERM`, `SIGTERM` or a number, to the first process.
+    ///
+    /// # Errors
+    /// The runtime fails.
+    pub fn kill(&self, id: &ContainerId, signal: &str) -> Result<(), RuntimeError> {
+        self.ask(self.command("kill").arg(id.as_str()).arg(signal), "kill")
+            .map(drop)
+    }
+
+    /// Deletes a container that stopped; with `force` one that runs as well, which is killed.
+    ///
+    /// # Errors
+    /// The runtime fails.
+    pub fn delete(&self, id: &ContainerId, force: bool) -> Result<(), RuntimeError> {
+        let mut command = self.command("delete");
+        if force {
+            command.arg("--force");
+        }
+        self.ask(command.arg(id.as_str()), "delete").map(drop)
+    }
+
+    /// Lists the containers in the runtime's state directory.
+    ///
+    /// # Errors
+    /// The runtime fails, or can not list in a form that programs read (youki).
+    pub fn list(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        const VERB: &str = "list";
+        if self.kind() == Kind::Youki {
+            return Err(RuntimeError::Unsupported {
+                program: self.program().to_owned(),
+                verb: VERB,
+            });
+        }
+        let answer = self.ask(self.command(VERB).args(["--format", "json"]), VERB)?;
+        // runc writes null for no containers.
+        let list: Option<Vec<ContainerSummary>> = oci::json::from_slice(&answer, ANSWER_BYTES)
+            .map_err(|source| self.answer_error(VERB, source))?;
+        Ok(list.unwrap_or_default())
+    }
+
+    fn parse(&self, answer: &[u8], verb: &'static str) -> Result<Value, RuntimeError> {
+        oci::json::parse(answer, ANSWER_BYTES).map_err(|source| self.answer_error(verb, source))
+    }
+
+    fn answer_error(&self, verb: &'static str, source: oci::json::JsonError) -> RuntimeError {
+        RuntimeError::Answer {
+            program: self.program().to_owned(),
+            verb,
+            source,
+        }
+    }
+
+    fn expect_success(&self, exit: Exit, verb: &'static str) -> Result<(), RuntimeError> {
+        match exit.code() {
+            0 => Ok(()),
+            status => Err(RuntimeError::Failed {
+                program: self.program().to_owned(),
+                verb,
+                status,
+                message: String::new(),
+            }),
+        }
+    }
+}
+
+fn path_option(command: &mut Command, flag: &str, path: Option<&Path>) {
+    if let Some(path) = path {
+        command.arg(flag).arg(path);
+    }
+}
+
+fn preserve(command: &mut Command, fds: u32) {
+    command.stdin(Stdio::inherit());
+    if fds > 0 {
+        command.arg("--preserve-fds").arg(fds.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_be_paths_or_flags_are_refused() {
+        for (text, good) in [
+            ("a", true),
+            ("A_b+c.d-1", true),
+            ("", false),
+            (".", false),
+            ("..", false),
+            ("-x", false),
+            ("a/b", false),
+            ("a b", false),
+            ("a\n", false),
+            ("ä", false),
+            (&"a".repeat(128), true),
+            (&"a".repeat(129), false),
+        ] {
+            assert_eq!(text.parse::<ContainerId>().is_ok(), good, "{text:?}");
+        }
+    }
+}
