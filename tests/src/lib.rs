@@ -6,17 +6,27 @@
 //! | [`programs`] | finding and running our programs and the originals |
 //! | [`registry`] | a real registry (Debian's `docker-registry`) on a free loopback port |
 //! | [`layout`] | OCI layouts made of layers, good or not |
+//! | [`tarball`] | tar archives, also those that no writer makes |
 //! | [`walk`] | the tree below a directory as lstat, xattrs and bytes show it |
 //! | [`disk`] | small file systems on a loop device, made for one test |
+//! | [`faults`] | killing and failing at a chosen system call; power cuts |
 //!
 //! A test that needs root or a feature of the kernel calls [`need`] first: where that is missing, it
 //! prints why and passes.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "this crate is tests: a panic is how they fail, and stderr is where they say why they skip"
+)]
 
 pub mod disk;
+pub mod faults;
 pub mod layout;
 pub mod programs;
 pub mod registry;
+pub mod tarball;
 pub mod walk;
 
 /// What a test may need of the machine.

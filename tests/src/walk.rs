@@ -1,7 +1,9 @@
 //! The tree below a directory as the kernel shows it: an independent witness of what was stored.
 //!
 //! One line an entry, sorted by path, so that a difference reads like a diff:
-//! `PATH TYPE MODE UID:GID MTIME [SIZE SHA256 | -> TARGET | MAJOR:MINOR] [xattr NAME=HEX] [link GROUP]`
+//! `PATH TYPE MODE UID:GID [@MTIME] [CONTENT | -> TARGET | MAJOR:MINOR] [xattr NAME=HEX] [link FIRST]`
+//!
+//! MTIME is left out where it is [`STAMP`]; CONTENT is the text of a short file, else size and hash.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oci::Digest;
+
+/// The modification time that images made by tests give to what they hold, in seconds.
+pub const STAMP: i64 = 1_700_000_000;
 
 /// Walks `root` and returns its entries, the root itself as `.`.
 ///
@@ -40,7 +45,7 @@ pub fn walk(root: &Path) -> Vec<String> {
             let meta = fs::symlink_metadata(&full).expect("lstat");
             let kind = meta.file_type();
             let mut line = format!(
-                "{name} {} {:04o} {}:{} {}.{:09}",
+                "{name} {} {:04o} {}:{}",
                 if kind.is_dir() {
                     "dir"
                 } else if kind.is_file() {
@@ -59,12 +64,18 @@ pub fn walk(root: &Path) -> Vec<String> {
                 meta.mode() & 0o7777,
                 meta.uid(),
                 meta.gid(),
-                meta.mtime(),
-                meta.mtime_nsec(),
             );
+            if (meta.mtime(), meta.mtime_nsec()) != (STAMP, 0) {
+                line += &format!(" @{}.{:09}", meta.mtime(), meta.mtime_nsec());
+            }
             if kind.is_file() {
                 let bytes = fs::read(&full).expect("a readable file");
-                line += &format!(" {} {}", bytes.len(), &Digest::sha256(&bytes).hex()[..16]);
+                line += &match std::str::from_utf8(&bytes) {
+                    Ok(text) if text.len() <= 40 && !text.contains(char::is_control) => {
+                        format!(" {text:?}")
+                    }
+                    _ => format!(" {} {}", bytes.len(), &Digest::sha256(&bytes).hex()[..16]),
+                };
             } else if kind.is_symlink() {
                 line += &format!(" -> {}", printable(&fs::read_link(&full).expect("a target")));
             } else if kind.is_char_device() || kind.is_block_device() {
