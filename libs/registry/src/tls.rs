@@ -1,0 +1,267 @@
+//! Connections: which certificates are accepted and shown, made when they are first needed.
+//!
+//! Reading the system's authorities costs more than a whole request to a registry on the same
+//! machine, so it happens when a certificate is to be verified, and once.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use config::certs::TlsFiles;
+use reqwest::{NoProxy, Proxy};
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::ClientOptions;
+use crate::error::{Cause, RegistryError, Result};
+use crate::pinned::{PinnedOrChain, Unverified};
+use crate::resolver::RealmResolver;
+
+/// What all connections of a client share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    provider: Arc<CryptoProvider>,
+    roots: OnceLock<Arc<RootCertStore>>,
+    plain: Mutex<Option<reqwest::Client>>,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self {
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
+            roots: OnceLock::new(),
+            plain: Mutex::new(None),
+        }
+    }
+
+    /// Returns the system's certificate authorities.
+    fn roots(&self) -> Result<Arc<RootCertStore>> {
+        if let Some(roots) = self.roots.get() {
+            return Ok(Arc::clone(roots));
+        }
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        if added == 0 {
+            let source = found.errors.into_iter().next().map(Cause::from);
+            return Err(RegistryError::NoRoots { source });
+        }
+        Ok(Arc::clone(self.roots.get_or_init(|| Arc::new(roots))))
+    }
+
+    /// Returns the client for `http` URLs; it knows no authority, so it can reach no `https` one.
+    pub(crate) fn plain(&self, options: &ClientOptions) -> Result<reqwest::Client> {
+        once(&self.plain, || {
+            let tls = self
+                .builder()?
+                .with_root_certificates(RootCertStore::empty())
+                .with_no_client_auth();
+            build(options, tls, None)
+        })
+    }
+
+    fn builder(&self) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {
+        ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|source| RegistryError::Setup {
+                what: "TLS",
+                source: source.into(),
+            })
+    }
+}
+
+/// Whom a connection is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Peer {
+    /// The registry itself: it is shown the client certificate.
+    Registry,
+    /// A host that the registry redirects to.
+    Redirected,
+    /// The token service on another host. It gets a password, so it is verified even when the
+    /// registry is not.
+    TokenService(RealmResolver),
+}
+
+/// The `https` connections on behalf of one registry.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    registry: Mutex<Option<reqwest::Client>>,
+    redirected: Mutex<Option<reqwest::Client>>,
+    token_service: Mutex<Option<reqwest::Client>>,
+}
+
+impl Connections {
+    /// Returns the client for `https` URLs of `peer`.
+    pub(crate) fn client(
+        &self,
+        shared: &Shared,
+        options: &ClientOptions,
+        host: &str,
+        (files, insecure): (&TlsFiles, bool),
+        peer: Peer,
+    ) -> Result<reqwest::Client> {
+        let make = |files, insecure, show, resolver| {
+            build(
+                options,
+                tls_config(shared, host, files, insecure, show)?,
+                resolver,
+            )
+        };
+        match peer {
+            Peer::Redirected if files.client.is_some() => {
+                once(&self.redirected, || make(files, insecure, false, None))
+            }
+            Peer::Registry | Peer::Redirected => {
+                once(&self.registry, || make(files, insecure, true, None))
+            }
+            Peer::TokenService(resolver) => once(&self.token_service, || {
+                make(files, false, false, Some(resolver))
+            }),
+        }
+    }
+}
+
+fn once(
+    slot: &Mutex<Option<reqwest::Client>>,
+    make: impl FnOnce() -> Result<reqwest::Client>,
+) -> Result<reqwest::Client> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = &*slot {
+        return Ok(client.clone());
+    }
+    let client = make()?;
+    *slot = Some(client.clone());
+    Ok(client)
+}
+
+fn tls_config(
+    shared: &Shared,
+    host: &str,
+    files: &TlsFiles,
+    insecure: bool,
+    show_client_certificate: bool,
+) -> Result<ClientConfig> {
+    let bad = |what, source: Cause| RegistryError::TlsFiles {
+        host: host.to_owned(),
+        what,
+        source,
+    };
+    let builder = shared.builder()?;
+    let builder = if insecure {
+        let verifier = Unverified(Arc::clone(&shared.provider));
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+    } else if files.ca_pem.is_empty() {
+        builder.with_root_certificates(shared.roots()?)
+    } else {
+        let mut pinned = Vec::new();
+        for pem in &files.ca_pem {
+            let own: Vec<_> = CertificateDer::pem_slice_iter(pem)
+                .collect::<Result<_, _>>()
+                .map_err(|error| bad("a .crt file is no PEM", error.into()))?;
+            pinned.extend(own);
+        }
+        // A machine without authorities of its own can still reach the registry it has one for.
+        let mut roots = shared
+            .roots()
+            .map_or_else(|_| RootCertStore::empty(), |roots| (*roots).clone());
+        for certificate in &pinned {
+            roots
+                .add(certificate.clone())
+                .map_err(|error| bad("a .crt file holds no certificate authority", error.into()))?;
+        }
+        let chain = WebPkiServerVerifier::builder_with_provider(
+            Arc::new(roots),
+            Arc::clone(&shared.provider),
+        )
+        .build()
+        .map_err(|error| bad("the .crt files make no verifier", error.into()))?;
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(PinnedOrChain { chain, pinned }))
+    };
+    let mut config = match &files.client {
+        Some((cert, key)) if show_client_certificate => {
+            let chain: Vec<_> = CertificateDer::pem_slice_iter(cert)
+                .collect::<Result<_, _>>()
+                .map_err(|error| bad("the .cert file is no PEM", error.into()))?;
+            let key = PrivateKeyDer::from_pem_slice(key)
+                .map_err(|error| bad("the .key file holds no private key", error.into()))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| bad("the .cert and .key files do not fit", error.into()))?
+        }
+        _ => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Most bytes that an HTTP/2 peer may send ahead in one stream, and in all of a connection's.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Most bytes of the headers of an HTTP/2 answer; HTTP/1 has the library's own limit of 400 KiB.
+const MAX_HEADER_BYTES: u32 = 256 << 10;
+
+fn build(
+    options: &ClientOptions,
+    tls: ClientConfig,
+    resolver: Option<RealmResolver>,
+) -> Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(&options.user_agent)
+        // Each hop is judged by our own rules.
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(options.timeouts.connect)
+        .tcp_keepalive(Duration::from_secs(60))
+        .pool_max_idle_per_host(options.max_connections_per_host)
+        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        // The environment is read by the program, and comes in by the options.
+        .no_proxy();
+    for proxy in proxies(options)? {
+        builder = builder.proxy(proxy);
+    }
+    if let Some(resolver) = resolver {
+        builder = builder.dns_resolver(Arc::new(resolver));
+    }
+    builder.build().map_err(|source| RegistryError::Setup {
+        what: "HTTP",
+        source: source.into(),
+    })
+}
+
+fn proxies(options: &ClientOptions) -> Result<Vec<Proxy>> {
+    let configured = &options.proxies;
+    let bad = |source: reqwest::Error| RegistryError::Setup {
+        what: "proxy",
+        source: source.without_url().into(),
+    };
+    // As Go does, this machine is never asked for through a proxy.
+    let direct = format!(
+        "localhost,127.0.0.0/8,::1,{}",
+        configured.none.as_deref().unwrap_or_default()
+    );
+    let mut found = Vec::new();
+    if let Some(url) = configured.http.as_deref().filter(|url| !url.is_empty()) {
+        found.push(
+            Proxy::http(url)
+                .map_err(bad)?
+                .no_proxy(NoProxy::from_string(&direct)),
+        );
+    }
+    if let Some(url) = configured.https.as_deref().filter(|url| !url.is_empty()) {
+        found.push(
+            Proxy::https(url)
+                .map_err(bad)?
+                .no_proxy(NoProxy::from_string(&direct)),
+        );
+    }
+    Ok(found)
+}
