@@ -1,0 +1,379 @@
+//! Collecting garbage: what no image and no container needs.
+//!
+//! Two phases, so that a pull hardly ever waits:
+//!
+//! 1. *Mark*, without a lock: from the records of images and containers, and from the locks of
+//!    layers that a running transaction holds, to layers, trees, objects and blobs; everything
+//!    else is a candidate.
+//! 2. *Move*, under the exclusive commit lock: the records are read again, candidates that are
+//!    needed by now are let go, the others are renamed into `trash/ID`: records first, then
+//!    symlinks, then objects and blobs.
+//!
+//! Then, without a lock, the trash is deleted. A transaction that found an object present has a
+//! hard link to it in its staging directory and puts it back when it commits, so the pull wins.
+//!
+//! Crash points: while moving, garbage that still has its name (the next collection takes it) and
+//! a trash directory (the next open deletes it). A record is moved before what it needs, so none
+//! ever names what is gone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fs,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use oci::{ChainId, DiffId, Digest};
+
+use crate::{
+    Store,
+    error::{Result, StoreError},
+    layout::sync_dir,
+    lock::{Held, Kind},
+    object::ObjectId,
+    record::{self, BlobRecord, ContainerRecord, ImageRecord, LayerRecord},
+    remove,
+    splitstream::StreamReader,
+    staging::unique,
+    transaction::layer_lock,
+    tree::Tree,
+};
+
+/// What a collection may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GcOptions {
+    /// Only counts.
+    pub dry_run: bool,
+}
+
+/// What a collection removed, or would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GcReport {
+    /// Layers.
+    pub layers: u64,
+    /// Objects: file contents, streams and trees.
+    pub objects: u64,
+    /// Manifests, configurations, signatures and kept layer blobs.
+    pub blobs: u64,
+    /// Copies of trees.
+    pub copies: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+}
+
+impl GcReport {
+    fn add(&mut self, other: &Self) {
+        self.layers += other.layers;
+        self.objects += other.objects;
+        self.blobs += other.blobs;
+        self.copies += other.copies;
+        self.bytes += other.bytes;
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        for lock in self.held.drain(..) {
+            lock.remove();
+        }
+    }
+}
+
+/// What is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    pub(crate) layers: BTreeSet<DiffId>,
+    pub(crate) chains: BTreeSet<ChainId>,
+    pub(crate) trees: BTreeSet<ObjectId>,
+    pub(crate) blobs: BTreeSet<Digest>,
+    pub(crate) objects: HashSet<ObjectId>,
+    /// Locks of the layers that nothing needs: while they are held, no transaction can begin to
+    /// count on one.
+    held: Vec<Held>,
+    /// There are more such layers than locks are taken at once.
+    more: bool,
+}
+
+/// How many unneeded layers are locked, and so removed, at once; each costs a descriptor.
+const LAYERS_AT_ONCE: usize = 256;
+
+impl Store {
+    /// Removes what nothing needs.
+    ///
+    /// # Errors
+    /// A record or stream that can not be read: then nothing is removed. Failures of the file
+    /// system.
+    pub fn gc(&self, options: &GcOptions) -> Result<GcReport> {
+        if options.dry_run {
+            let live = self.mark()?;
+            return Ok(self.candidates(&live)?.report());
+        }
+        self.check_writable()?;
+        let mut sum = GcReport::default();
+        loop {
+            let (report, more) = self.gc_once()?;
+            sum.add(&report);
+            if !more {
+                return Ok(sum);
+            }
+        }
+    }
+
+    /// One round; says whether there was more than one round takes.
+    fn gc_once(&self) -> Result<(GcReport, bool)> {
+        // The long part, reading streams, is done before the lock; what it read is still right
+        // afterwards, as streams never change.
+        let mut seen = BTreeMap::new();
+        self.mark_with(&mut seen)?;
+        let id = unique();
+        let trash = self.layout().trash().join(&id);
+        let Some(owner) = Held::attempt(
+            &self.layout().lock(&format!("trash-{id}.lock")),
+            Kind::Exclusive,
+        )?
+        else {
+            return Err(StoreError::Locked {
+                path: trash,
+                holder: None,
+            });
+        };
+        let (report, more) = {
+            let _commit = self.lock_commit(Kind::Exclusive)?;
+            let mut live = self.mark_with(&mut seen)?;
+            let garbage = self.candidates(&live)?;
+            fs::DirBuilder::new()
+                .mode(0o700)
+                .create(&trash)
+                .map_err(StoreError::io("creating", &trash))?;
+            garbage.move_to(&trash, self)?;
+            self.clear_mount_points()?;
+            for lock in live.held.drain(..) {
+                lock.remove();
+            }
+            (garbage.report(), live.more)
+        };
+        remove::tree(&trash)?;
+        owner.remove();
+        Ok((report, more))
+    }
+
+    /// Finds what is needed.
+    pub(crate) fn mark(&self) -> Result<Live> {
+        self.mark_with(&mut BTreeMap::new())
+    }
+
+    /// As [`Store::mark`], remembering the objects of each stream and tree in `seen`.
+    fn mark_with(&self, seen: &mut BTreeMap<ObjectId, Vec<ObjectId>>) -> Result<Live> {
+        let layout = self.layout();
+        let mut live = Live::default();
+        for image in record::read_all::<ImageRecord>(&layout.image_records())? {
+            live.layers
+                .extend(image.layers.iter().map(|layer| layer.diff_id.clone()));
+            live.blobs
+                .extend(image.layers.into_iter().map(|layer| layer.blob));
+            live.blobs.extend(image.signatures);
+            live.blobs.extend([image.manifest, image.config]);
+            live.chains.insert(image.chain);
+            live.trees.insert(image.tree);
+        }
+        for container in self.container_records()? {
+            let ContainerRecord { chain, tree, .. } = container;
+            live.chains.insert(chain);
+            live.trees.insert(tree);
+        }
+        for layer in self.layers()? {
+            if !live.layers.contains(&layer.diff_id) && !self.inner.read_only {
+                let lock = layout.lock(&layer_lock(&layer.diff_id));
+                let full = live.held.len() >= LAYERS_AT_ONCE;
+                live.more |= full;
+                match Held::attempt(&lock, Kind::Exclusive)? {
+                    Some(held) if !full => live.held.push(held),
+                    // A running transaction counts on it, or it is left for the next round.
+                    other => {
+                        live.layers.insert(layer.diff_id.clone());
+                        live.blobs.insert(layer.blob.clone());
+                        if let Some(held) = other {
+                            held.remove();
+                        }
+                    }
+                }
+            }
+            if live.layers.contains(&layer.diff_id) {
+                live.objects.insert(layer.stream);
+                let objects = match seen.entry(layer.stream) {
+                    std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                    std::collections::btree_map::Entry::Vacant(entry) => {
+                        let stream = StreamReader::open(&self.objects(), &layer.stream)?;
+                        entry.insert(stream.refs().to_vec())
+                    }
+                };
+                live.objects.extend(objects.iter().copied());
+            }
+        }
+        // A container may outlive the layers of its image: its tree names what it needs.
+        for tree in &live.trees {
+            live.objects.insert(*tree);
+        }
+        for container in self.container_records()? {
+            let objects = match seen.entry(container.tree) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    let tree = Tree::open(self.objects(), &container.tree)?;
+                    entry.insert(tree.objects().map(|(id, _)| id).collect())
+                }
+            };
+            live.objects.extend(objects.iter().copied());
+        }
+        Ok(live)
+    }
+
+    /// Lists what is there and not needed.
+    fn candidates(&self, live: &Live) -> Result<Garbage> {
+        let layout = self.layout();
+        let mut garbage = Garbage::default();
+        for path in record::files(&layout.layer_records())? {
+            let layer: Option<LayerRecord> = record::read(&path)?;
+            if layer.is_some_and(|layer| !live.layers.contains(&layer.diff_id)) {
+                garbage.layers += 1;
+                garbage.records.push(path);
+            }
+        }
+        for path in record::files(&layout.blob_records())? {
+            let blob: Option<BlobRecord> = record::read(&path)?;
+            if blob.is_some_and(|blob| !live.layers.contains(&blob.diff_id)) {
+                garbage.records.push(path);
+            }
+        }
+        for (dir, keeps) in [
+            ("streams", true),
+            ("streams/refs/storetool", true),
+            ("images", false),
+            ("images/refs/storetool", false),
+        ] {
+            let dir = layout.root().join(dir);
+            for path in list(&dir)? {
+                let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                    continue;
+                };
+                let kept = if name == "refs" {
+                    true
+                } else if keeps {
+                    let id = name.strip_prefix("oci-layer-").unwrap_or(name);
+                    Digest::parse(id).is_ok_and(|id| live.layers.contains(&DiffId(id)))
+                } else {
+                    name.parse()
+                        .is_ok_and(|id: ObjectId| live.trees.contains(&id))
+                        || Digest::parse(name).is_ok_and(|id| live.chains.contains(&ChainId(id)))
+                };
+                if !kept {
+                    garbage.links.push(path);
+                }
+            }
+        }
+        for algorithm in ["sha256", "sha512"] {
+            for path in list(&layout.root().join("blobs").join(algorithm))? {
+                let hex = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
+                let digest = Digest::parse(&format!("{algorithm}:{hex}"));
+                if !digest.is_ok_and(|digest| live.blobs.contains(&digest)) {
+                    garbage.blobs += 1;
+                    garbage.add_content(path);
+                }
+            }
+        }
+        for byte in 0..=255_u8 {
+            for path in list(&layout.objects().join(format!("{byte:02x}")))? {
+                let id = ObjectId::from_object_path(&path);
+                if !id.is_some_and(|id| live.objects.contains(&id)) {
+                    garbage.objects += 1;
+                    garbage.add_content(path);
+                }
+            }
+        }
+        for path in list(&layout.vfs())? {
+            let hex = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            let chain = Digest::parse(&format!("sha256:{hex}")).map(ChainId);
+            if !chain.is_ok_and(|chain| live.chains.contains(&chain))
+                && !self.is_mount_source(&path)?
+            {
+                garbage.copies += 1;
+                garbage.contents.push(path);
+            }
+        }
+        Ok(garbage)
+    }
+
+    /// Tells whether a copy is mounted somewhere: its image was removed with another mount table
+    /// in view.
+    fn is_mount_source(&self, copy: &Path) -> Result<bool> {
+        let table =
+            sys::mountinfo::read().map_err(StoreError::io("reading", "/proc/self/mountinfo"))?;
+        Ok(table
+            .iter()
+            .any(|entry| entry.root.ends_with(copy.join("root"))))
+    }
+}
+
+/// What nothing needs.
+#[derive(Debug, Default)]
+struct Garbage {
+    records: Vec<PathBuf>,
+    links: Vec<PathBuf>,
+    contents: Vec<PathBuf>,
+    layers: u64,
+    objects: u64,
+    blobs: u64,
+    copies: u64,
+    bytes: u64,
+}
+
+impl Garbage {
+    fn add_content(&mut self, path: PathBuf) {
+        self.bytes += fs::symlink_metadata(&path).map_or(0, |meta| meta.blocks() * 512);
+        self.contents.push(path);
+    }
+
+    fn report(&self) -> GcReport {
+        GcReport {
+            layers: self.layers,
+            objects: self.objects,
+            blobs: self.blobs,
+            copies: self.copies,
+            bytes: self.bytes,
+        }
+    }
+
+    /// Moves everything away, what names others first. A sync between keeps that order on disk.
+    fn move_to(&self, trash: &Path, store: &Store) -> Result<()> {
+        let mut number = 0_u64;
+        let mut take = |path: &PathBuf| {
+            number += 1;
+            fs::rename(path, trash.join(number.to_string()))
+                .map_err(StoreError::io("renaming", path))
+        };
+        self.records.iter().try_for_each(&mut take)?;
+        if !self.records.is_empty() {
+            sync_dir(&store.layout().layer_records())?;
+            sync_dir(&store.layout().blob_records())?;
+        }
+        self.links.iter().try_for_each(&mut take)?;
+        self.contents.iter().try_for_each(&mut take)
+    }
+}
+
+/// Lists a directory, which may be missing.
+fn list(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StoreError::io("listing", dir)(error)),
+    };
+    entries
+        .map(|entry| Ok(entry.map_err(StoreError::io("listing", dir))?.path()))
+        .collect()
+}

@@ -1,0 +1,300 @@
+//! Mounts for looking, and the table of what is mounted.
+//!
+//! A mount for looking is read-only, nosuid and nodev, at `mounts/MANIFESTHEX.UNIQUE` below the
+//! closed root of the store. The kernel's table is the truth about what is mounted: nothing is
+//! written down beside it. A root file system of a container is at `containers/ID/rootfs`.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use oci::{ChainId, Digest};
+use sys::mount::MountAttr;
+
+use crate::{
+    DriverKind, Store, checkout,
+    driver::{self, TreeMount},
+    error::{Result, StoreError},
+    lock::Kind,
+    object::ObjectId,
+    record::ImageRecord,
+    remove,
+    staging::{Staging, unique},
+};
+
+/// How to mount an image for looking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MountOptions {
+    /// Programs on it can not be run.
+    pub noexec: bool,
+}
+
+/// Something that is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The last component of its path, or the id of the container.
+    pub id: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// The manifest digest of the image; of a container's file system the container knows it.
+    pub image: Option<Digest>,
+    /// The container whose root file system it is.
+    pub container: Option<String>,
+    /// What it lacks, in words: a copy made without root has neither owners nor devices.
+    pub notes: Vec<String>,
+}
+
+impl Store {
+    /// Mounts an image for looking: read-only, without set-id programs and devices.
+    ///
+    /// With the driver `vfs` a copy is made first if there is none; without root the copy itself
+    /// is returned, and [`Mount::notes`] says what it lacks.
+    ///
+    /// Crash points: an empty directory below `mounts/`, which a collection removes.
+    ///
+    /// # Errors
+    /// [`StoreError::NoComposefs`], [`StoreError::NotFound`] when the image was removed meanwhile,
+    /// failures of the kernel.
+    pub fn mount_image(&self, image: &ImageRecord, options: &MountOptions) -> Result<Mount> {
+        self.check_writable()?;
+        // A collection waits while the mount is made; then the kernel holds what it needs.
+        let _commit = self.lock_commit(Kind::Shared)?;
+        let image = self.image(&image.manifest.to_string())?;
+        let mut attributes = sys::mount::looking();
+        if options.noexec {
+            attributes |= MountAttr::MOUNT_ATTR_NOEXEC;
+        }
+        let id = format!("{}.{}", image.manifest.hex(), unique());
+        let path = self.layout().mounts().join(&id);
+        let mount = |path: PathBuf, notes| Mount {
+            id: id.clone(),
+            path,
+            image: Some(image.manifest.clone()),
+            container: None,
+            notes,
+        };
+        let detached = match self.driver() {
+            DriverKind::Composefs => self.mount_detached(&image.tree, None, attributes)?,
+            DriverKind::Vfs => {
+                let notes = self.ensure_copy(&image.chain, &image.tree)?;
+                let root = self.vfs_root(&image.chain);
+                if !rustix::process::geteuid().is_root() {
+                    return Ok(mount(root, notes));
+                }
+                let detached = sys::mount::open_tree_clone(&root)?;
+                sys::mount::mount_setattr(std::os::fd::AsFd::as_fd(&detached), attributes)?;
+                detached
+            }
+        };
+        fs::create_dir(&path).map_err(StoreError::io("creating", &path))?;
+        if let Err(error) = sys::mount::move_mount(&detached, &path) {
+            let _ = fs::remove_dir(&path);
+            return Err(error.into());
+        }
+        Ok(mount(path, Vec::new()))
+    }
+
+    /// Mounts a tree attached nowhere.
+    pub(crate) fn mount_detached(
+        &self,
+        tree: &ObjectId,
+        upper: Option<(&Path, &Path)>,
+        attributes: MountAttr,
+    ) -> Result<std::os::fd::OwnedFd> {
+        let layout = self.layout();
+        driver::mount_tree(&TreeMount {
+            image: &self.objects().open(tree)?,
+            objects: &layout.objects(),
+            source: format!("composefs:{tree}"),
+            upper,
+            verity: self.has_verity(),
+            attributes,
+            scratch: &layout.mounts(),
+        })
+    }
+
+    /// Makes the copy of a tree for the driver `vfs` unless there is one; returns what it lacks.
+    ///
+    /// The copy is made in a staging directory and appears by one rename after a sync, so one
+    /// that is there is complete.
+    fn ensure_copy(&self, chain: &ChainId, tree: &ObjectId) -> Result<Vec<String>> {
+        let to = self.layout().vfs_copy(chain);
+        let notes = to.join("notes.json");
+        if let Ok(text) = fs::read(&notes) {
+            return Ok(serde_json::from_slice(&text).unwrap_or_default());
+        }
+        let staging = Staging::create(self.layout())?;
+        let copy = staging.sub("copy");
+        let root = copy.join("root");
+        fs::create_dir_all(&root).map_err(StoreError::io("creating", &root))?;
+        let left_out = self.checkout(tree, &root)?;
+        let words = left_out.notes();
+        let text = serde_json::to_vec(&words).unwrap_or_default();
+        let file = copy.join("notes.json");
+        fs::write(&file, text).map_err(StoreError::io("writing", file))?;
+        staging.sync()?;
+        match fs::rename(&copy, &to) {
+            Ok(()) => {}
+            // Another process made the same copy.
+            Err(_) if notes.exists() => {}
+            Err(error) => return Err(StoreError::io("renaming", copy)(error)),
+        }
+        Ok(words)
+    }
+
+    /// Writes a tree into the empty directory `target`.
+    pub(crate) fn checkout(&self, tree: &ObjectId, target: &Path) -> Result<checkout::LeftOut> {
+        let tree = crate::Tree::open(self.objects(), tree)?;
+        checkout::write(&tree, tree.root(), target)
+    }
+
+    /// Lists what is mounted: looking-mounts and root file systems of containers, as the kernel's
+    /// table has them.
+    ///
+    /// # Errors
+    /// A table that can not be read.
+    pub fn mounts(&self) -> Result<Vec<Mount>> {
+        let layout = self.layout();
+        let root =
+            fs::canonicalize(layout.root()).map_err(StoreError::io("finding", layout.root()))?;
+        let table = sys::mountinfo::below(&root)
+            .map_err(StoreError::io("reading", "/proc/self/mountinfo"))?;
+        let mut mounts = Vec::new();
+        for entry in table {
+            let Ok(below) = entry.mount_point.strip_prefix(&root) else {
+                continue;
+            };
+            let parts: Vec<&str> = below.iter().filter_map(|part| part.to_str()).collect();
+            match parts.as_slice() {
+                ["mounts", id] => mounts.push(Mount {
+                    id: (*id).to_owned(),
+                    path: layout.mounts().join(id),
+                    image: id.split('.').next().and_then(image_of_hex),
+                    container: None,
+                    notes: Vec::new(),
+                }),
+                ["containers", id, "rootfs"] => mounts.push(Mount {
+                    id: (*id).to_owned(),
+                    path: layout.container(id).join("rootfs"),
+                    image: None,
+                    container: Some((*id).to_owned()),
+                    notes: Vec::new(),
+                }),
+                _ => {}
+            }
+        }
+        Ok(mounts)
+    }
+
+    /// Unmounts a looking-mount, named by its id or path.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::InUse`] while a process uses it.
+    pub fn umount(&self, wanted: &str) -> Result<()> {
+        self.check_writable()?;
+        let path = fs::canonicalize(wanted).ok();
+        let mount = self
+            .mounts()?
+            .into_iter()
+            .find(|mount| {
+                mount.container.is_none()
+                    && (mount.id == wanted
+                        || mount.path == Path::new(wanted)
+                        || path.as_ref().is_some_and(|path| same(path, &mount.path)))
+            })
+            .ok_or_else(|| StoreError::NotFound {
+                kind: "mount",
+                wanted: wanted.to_owned(),
+            })?;
+        umount_busy(&mount.path)?;
+        fs::remove_dir(&mount.path).map_err(StoreError::io("removing", &mount.path))
+    }
+
+    /// Unmounts every looking-mount of an image; returns how many there were.
+    ///
+    /// # Errors
+    /// As [`Store::umount`]; the first failure ends the work.
+    pub fn umount_image(&self, image: &ImageRecord) -> Result<usize> {
+        let mounts: Vec<Mount> = self
+            .mounts()?
+            .into_iter()
+            .filter(|mount| mount.image.as_ref() == Some(&image.manifest))
+            .collect();
+        for mount in &mounts {
+            self.umount(&mount.id)?;
+        }
+        Ok(mounts.len())
+    }
+
+    /// Removes the directories below `mounts/` on which nothing is mounted. The caller holds the
+    /// commit lock exclusively, so nobody is about to mount there.
+    pub(crate) fn clear_mount_points(&self) -> Result<()> {
+        let mounted: Vec<String> = self.mounts()?.into_iter().map(|mount| mount.id).collect();
+        let dir = self.layout().mounts();
+        for entry in fs::read_dir(&dir).map_err(StoreError::io("listing", &dir))? {
+            let entry = entry.map_err(StoreError::io("listing", &dir))?;
+            let name = entry.file_name();
+            if !mounted.iter().any(|id| name.to_str() == Some(id)) {
+                // A mount in another mount namespace keeps it busy; it goes next time.
+                let _ = fs::remove_dir(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Mounts the erofs image of a tree alone, which has the metadata of its files but not their
+    /// content.
+    pub(crate) fn mount_metadata(&self, tree: &ObjectId) -> Result<File> {
+        driver::mount_erofs(&self.objects().open(tree)?).map(File::from)
+    }
+}
+
+/// Unmounts `path`; a busy one gives [`StoreError::InUse`].
+pub(crate) fn umount_busy(path: &Path) -> Result<()> {
+    match sys::mount::umount(path) {
+        Err(error) if error.errno() == Some(rustix::io::Errno::BUSY) => Err(StoreError::InUse {
+            what: format!("the mount {}", path.display()),
+            by: vec!["a running process".to_owned()],
+        }),
+        other => Ok(other?),
+    }
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(other).is_ok_and(|other| other == one)
+}
+
+fn image_of_hex(hex: &str) -> Option<Digest> {
+    let algorithm = if hex.len() == 64 { "sha256" } else { "sha512" };
+    Digest::parse(&format!("{algorithm}:{hex}")).ok()
+}
+
+impl crate::Tree {
+    /// Writes the directory at `path` and all that is in it as the directory `target`, which must
+    /// not exist.
+    ///
+    /// Returns what had to be left out without root, in words.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchPath`], [`StoreError::OtherType`], failures of the file system; then
+    /// nothing stays.
+    pub fn extract(&self, path: &Path, target: &Path) -> Result<Vec<String>> {
+        let entry = self.lookup(path, true)?;
+        if !entry.is_dir() {
+            return Err(StoreError::OtherType {
+                path: path.display().to_string(),
+                wanted: "directory",
+            });
+        }
+        fs::create_dir(target).map_err(StoreError::io("creating", target))?;
+        match checkout::write(self, entry, target) {
+            Ok(left_out) => Ok(left_out.notes()),
+            Err(error) => {
+                // Whatever is half written would be taken for the whole.
+                let _ = remove::tree(target);
+                Err(error)
+            }
+        }
+    }
+}

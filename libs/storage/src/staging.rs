@@ -1,0 +1,153 @@
+//! Staging directories: what a transaction has written and nobody else may see yet.
+//!
+//! `staging/ID/` belongs to who holds `locks/staging-ID.lock`. The lock is taken before the
+//! directory is made, so a directory whose lock is free has lost its owner and is removed by
+//! whoever opens the store next. A staging directory holds
+//!
+//! ```text
+//! new/HEX      objects that the store does not have, complete, under their digest
+//! pin/HEX      hard links to objects that it has, which keep their content from a collection
+//! blob/…  rec/…  tmp/N     raw blobs, records, files that are still written
+//! ```
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::{
+    error::{Result, StoreError},
+    layout::Layout,
+    lock::{Held, Kind},
+    remove,
+};
+
+/// A staging directory and the lock that makes it ours; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    path: PathBuf,
+    lock: Option<Held>,
+    /// Opened before the first write: `syncfs` on it reports every later write error.
+    dir: fs::File,
+    next: AtomicU64,
+}
+
+impl Staging {
+    /// Makes a staging directory.
+    pub(crate) fn create(layout: &Layout) -> Result<Self> {
+        loop {
+            let id = unique();
+            let Some(lock) = Held::attempt(&layout.lock(&lock_name(&id)), Kind::Exclusive)? else {
+                continue;
+            };
+            let path = layout.staging().join(&id);
+            let mut builder = fs::DirBuilder::new();
+            builder.mode(0o700);
+            for sub in ["", "new", "pin", "blob", "rec", "tmp"] {
+                let dir = path.join(sub);
+                builder
+                    .create(&dir)
+                    .map_err(StoreError::io("creating", &dir))?;
+            }
+            let dir = fs::File::open(&path).map_err(StoreError::io("opening", &path))?;
+            return Ok(Self {
+                path,
+                lock: Some(lock),
+                dir,
+                next: AtomicU64::new(0),
+            });
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn sub(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A fresh name for a file that is still written.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.path.join("tmp").join(number.to_string())
+    }
+
+    /// Brings everything that was written to disk. A failure is final: what could not be written
+    /// is lost, so the transaction has failed and nothing is tried again.
+    pub(crate) fn sync(&self) -> Result<()> {
+        if cfg!(feature = "fault-skip-sync") {
+            return Ok(());
+        }
+        sys::file::syncfs(&self.dir).map_err(StoreError::sys("syncing", &self.path))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // What is left behind here is removed by the next open.
+        let removed = remove::tree(&self.path).is_ok();
+        if let Some(lock) = self.lock.take()
+            && removed
+        {
+            lock.remove();
+        }
+    }
+}
+
+/// Removes the staging directories whose owners are gone, and what lies in the trash.
+pub(crate) fn clear_abandoned(layout: &Layout) -> Result<()> {
+    for (dir, prefix) in [(layout.staging(), "staging"), (layout.trash(), "trash")] {
+        let entries = fs::read_dir(&dir).map_err(StoreError::io("listing", &dir))?;
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("listing", &dir))?;
+            let Some(id) = entry.file_name().to_str().map(str::to_owned) else {
+                continue;
+            };
+            let lock = layout.lock(&format!("{prefix}-{id}.lock"));
+            if let Some(held) = Held::attempt(&lock, Kind::Exclusive)? {
+                remove::tree(&entry.path())?;
+                held.remove();
+            }
+        }
+    }
+    clear_lock_files(layout)
+}
+
+/// Removes lock files that a killed process left without its directory.
+fn clear_lock_files(layout: &Layout) -> Result<()> {
+    let dir = layout.lock("");
+    for entry in fs::read_dir(&dir).map_err(StoreError::io("listing", &dir))? {
+        let entry = entry.map_err(StoreError::io("listing", &dir))?;
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| {
+            ["staging-", "trash-", "layer-"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        });
+        if ours && let Some(held) = Held::attempt(&entry.path(), Kind::Exclusive)? {
+            held.remove();
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn lock_name(id: &str) -> String {
+    format!("staging-{id}.lock")
+}
+
+/// A name that nobody else has: process, time and a counter. It need not be unguessable, as the
+/// store is closed to others; a lock decides when two are equal after all.
+pub(crate) fn unique() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_nanos());
+    format!(
+        "{:x}-{nanos:x}-{:x}",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    )
+}

@@ -1,0 +1,719 @@
+//! One image arriving: layers are imported into a staging directory, and a commit makes the image
+//! appear in one step.
+//!
+//! # Order of writes, and what a crash leaves
+//! | step | after a crash here |
+//! | --- | --- |
+//! | 1. objects, streams, tree, blobs and records are written to `staging/ID` | staging only: removed by the next open |
+//! | 2. one `syncfs` brings all of that to disk | the same |
+//! | 3. under the shared commit lock: objects get their names, then symlinks and blobs | objects that nothing refers to: the next pull uses them, a collection removes them |
+//! | 4. a second `syncfs` brings these names to disk | the same |
+//! | 5. records of layers and blobs are renamed into place, their directories synced | layers that no image has: as above |
+//! | 6. the record of the image is renamed, its directory synced | the image is there, without its name |
+//! | 7. the name is renamed, its directory synced | all of it |
+//!
+//! A name is only ever given to what is on disk, and each step is on disk before the next begins.
+//! A sync that fails ends the transaction; nothing is synced twice in the hope of a better answer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use oci::{ChainId, Compression, DiffId, Digest, ImageConfig, Manifest, Reference};
+use signing::{Signature, TrustedManifest};
+
+use crate::{
+    Store,
+    error::{Result, StoreError},
+    import::{Import, Imported},
+    layout::sync_dir,
+    lock::{FETCH, Held, Kind},
+    merge::{self, MergeLayer},
+    object::ObjectId,
+    object_file::{ObjectWriter, Objects},
+    record::{
+        self, BlobRecord, ImageLayer, ImageRecord, LayerRecord, NameRecord, RECORD_FORMAT,
+        compression_word,
+    },
+    splitstream::StreamReader,
+    staging::Staging,
+};
+
+/// A layer that an image needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedLayer {
+    /// The blob that the manifest names.
+    pub blob: Digest,
+    /// The digest of its tar, from the configuration.
+    pub diff_id: DiffId,
+    /// Bytes of the blob.
+    pub size: u64,
+}
+
+/// Why [`Store::begin`] waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitEvent {
+    /// Another process fetches this layer.
+    Layer {
+        /// Which layer.
+        diff_id: DiffId,
+        /// The process, if it left its id.
+        holder: Option<u32>,
+    },
+}
+
+/// What became of one imported layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerImport {
+    /// The digest of the tar, which was the expected one.
+    pub diff_id: DiffId,
+    /// Bytes of the tar.
+    pub bytes: u64,
+    /// Bytes of file contents that the store did not have.
+    pub new_bytes: u64,
+    /// Bytes of file contents that it had.
+    pub shared_bytes: u64,
+    /// Files of the layer.
+    pub files: u64,
+}
+
+/// Everything about an image that is not in its layers.
+#[derive(Debug)]
+pub struct NewImage {
+    /// The manifest, which the policy accepted.
+    pub trusted: TrustedManifest,
+    /// The configuration that the manifest names.
+    pub config: Vec<u8>,
+    /// The signatures of the manifest, to be given back on export.
+    pub signatures: Vec<Signature>,
+    /// The names that the image gets; a tag is added where there is none.
+    pub names: Vec<Reference>,
+    /// More digests that name the image: of the index that it was chosen from.
+    pub aliases: Vec<Digest>,
+    /// Where it came from, for example `docker://r.example/app:1`.
+    pub origin: String,
+    /// The time now (RFC 3339).
+    pub now: String,
+}
+
+/// What a transaction did, all layers together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Layers that were imported.
+    pub layers_new: usize,
+    /// Layers that the store had.
+    pub layers_shared: usize,
+    /// Bytes of file contents that were written.
+    pub new_bytes: u64,
+    /// Bytes of file contents that the store had.
+    pub shared_bytes: u64,
+    /// Files of the imported layers.
+    pub files: u64,
+}
+
+/// One image arriving. Dropped before its commit it leaves nothing.
+#[derive(Debug)]
+pub struct Transaction {
+    store: Store,
+    wanted: Vec<WantedLayer>,
+    /// Places of the first layer of each diff id that is not in the store.
+    missing: Vec<usize>,
+    imported: Mutex<BTreeMap<DiffId, (Imported, Compression)>>,
+    objects: ObjectWriter,
+    keep_blobs: bool,
+    staging: Staging,
+    locks: Vec<Held>,
+}
+
+impl Store {
+    /// Begins a transaction: takes the lock of each layer in the order of diff ids, waiting for
+    /// whoever fetches one, and finds out which are there already. `wait` is told once per layer
+    /// that is waited for.
+    ///
+    /// Layers that are there stay until the transaction ends, whatever a collection does.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`] when the blobs alone would not fit, [`StoreError::Locked`],
+    /// [`StoreError::ReadOnly`], failures of the file system.
+    pub fn begin(&self, wanted: &[WantedLayer], wait: &dyn Fn(WaitEvent)) -> Result<Transaction> {
+        self.check_writable()?;
+        let mut locks = Vec::new();
+        let mut absent = BTreeSet::new();
+        let ids: BTreeSet<&DiffId> = wanted.iter().map(|layer| &layer.diff_id).collect();
+        for diff_id in ids {
+            let (lock, there) = self.lock_layer(diff_id, wait)?;
+            locks.push(lock);
+            if !there {
+                absent.insert(diff_id);
+            }
+        }
+        let mut missing = Vec::new();
+        for (place, layer) in wanted.iter().enumerate() {
+            if absent.remove(&layer.diff_id) {
+                missing.push(place);
+            }
+        }
+        self.check_space(wanted, &missing)?;
+        let staging = Staging::create(self.layout())?;
+        Ok(Transaction {
+            objects: ObjectWriter::new(self.layout(), &staging, self.has_verity())?,
+            store: self.clone(),
+            wanted: wanted.to_vec(),
+            missing,
+            imported: Mutex::default(),
+            keep_blobs: false,
+            staging,
+            locks,
+        })
+    }
+
+    /// Locks a layer: shared when the store has it, else exclusively.
+    fn lock_layer(&self, diff_id: &DiffId, wait: &dyn Fn(WaitEvent)) -> Result<(Held, bool)> {
+        let path = self.layout().lock(&layer_lock(diff_id));
+        let told = |holder| {
+            wait(WaitEvent::Layer {
+                diff_id: diff_id.clone(),
+                holder,
+            });
+        };
+        let shared = Held::wait(&path, Kind::Shared, FETCH, &told)?;
+        if self.layer(diff_id)?.is_some() {
+            return Ok((shared, true));
+        }
+        drop(shared);
+        let exclusive = Held::wait(&path, Kind::Exclusive, FETCH, &told)?;
+        // Whoever was waited for may have brought it.
+        let there = self.layer(diff_id)?.is_some();
+        if there {
+            exclusive.downgrade()?;
+        }
+        Ok((exclusive, there))
+    }
+
+    fn check_space(&self, wanted: &[WantedLayer], missing: &[usize]) -> Result<()> {
+        let needed: u64 = missing
+            .iter()
+            .filter_map(|place| wanted.get(*place))
+            .fold(0, |sum, layer| sum.saturating_add(layer.size));
+        let root = self.root();
+        let free = fs::File::open(root)
+            .map_err(StoreError::io("opening", root))
+            .and_then(|dir| {
+                sys::file::free_space(dir)
+                    .map_err(StoreError::sys("asking for free space at", root))
+            })?;
+        if needed > free.bytes || free.inodes < 16 {
+            return Err(StoreError::NoSpace {
+                act: "storing the image at",
+                path: root.to_owned(),
+                free_bytes: free.bytes,
+                free_inodes: free.inodes,
+                source: std::io::ErrorKind::StorageFull.into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The name of a layer's lock file.
+pub(crate) fn layer_lock(diff_id: &DiffId) -> String {
+    format!("layer-{}.lock", diff_id.0.hex())
+}
+
+impl Transaction {
+    /// Keeps the compressed blobs of layers as well, so that the manifest can be exported as it
+    /// is.
+    #[must_use]
+    pub fn keep_blobs(mut self, keep: bool) -> Self {
+        self.keep_blobs = keep;
+        self
+    }
+
+    /// Returns the layers that were wanted.
+    pub fn wanted(&self) -> &[WantedLayer] {
+        &self.wanted
+    }
+
+    /// Returns the places of the layers that have to be imported. A layer that occurs twice is
+    /// named once.
+    pub fn missing(&self) -> Vec<usize> {
+        self.missing.clone()
+    }
+
+    /// Imports one layer from its compressed blob, whose reader fails at its end when the blob is
+    /// not what was asked for. `progress` is told how many more bytes of the blob were read.
+    ///
+    /// Several threads may import at once, and a layer that failed may be tried again.
+    ///
+    /// # Errors
+    /// [`StoreError::Blob`], [`StoreError::Layer`], [`StoreError::DiffId`],
+    /// [`StoreError::NoSpace`], failures of the file system.
+    pub fn import_layer(
+        &self,
+        index: usize,
+        blob: impl Read,
+        compression: Compression,
+        progress: &dyn Fn(u64),
+    ) -> Result<LayerImport> {
+        let wanted = self.wanted.get(index).ok_or_else(|| StoreError::NotFound {
+            kind: "layer",
+            wanted: index.to_string(),
+        })?;
+        let kept = self.staged_blob(&wanted.blob);
+        let mut keep = if self.keep_blobs {
+            let file = fs::File::create(&kept).map_err(StoreError::io("creating", &kept))?;
+            Some(std::io::BufWriter::new(file))
+        } else {
+            None
+        };
+        let imported = Import {
+            blob: &wanted.blob,
+            objects: &self.objects,
+            staging: &self.staging,
+            keep: keep.as_mut().map(|file| file as &mut dyn Write),
+        }
+        .run(blob, compression, progress)?;
+        if let Some(mut file) = keep {
+            file.flush().map_err(StoreError::io("writing", kept))?;
+        }
+        if imported.diff_id != wanted.diff_id {
+            return Err(StoreError::DiffId {
+                blob: wanted.blob.clone(),
+                expected: wanted.diff_id.clone(),
+                actual: imported.diff_id,
+            });
+        }
+        let result = LayerImport {
+            diff_id: imported.diff_id.clone(),
+            bytes: imported.tar_bytes,
+            new_bytes: imported.new_bytes,
+            shared_bytes: imported.shared_bytes,
+            files: imported.files,
+        };
+        self.done()
+            .insert(imported.diff_id.clone(), (imported, compression));
+        Ok(result)
+    }
+
+    /// Makes the image appear. When this returns, it survives a power cut. The steps and their
+    /// crash points are listed in the documentation of this module.
+    ///
+    /// # Errors
+    /// What is wrong with the image ([`StoreError::is_bad_image`]), [`StoreError::LayerMissing`],
+    /// [`StoreError::NoSpace`], failures of the file system.
+    pub fn commit(self, image: NewImage) -> Result<(ImageRecord, Totals)> {
+        let layers = self.check(&image)?;
+        let config = parse_config(&image)?;
+        let chain = ChainId::of(&config.rootfs.diff_ids);
+        let (tree, tree_bytes) = self.store_tree(&chain, &layers)?;
+        let totals = self.totals();
+
+        let names: Vec<String> = image
+            .names
+            .iter()
+            .map(|name| name.with_default_tag().to_string())
+            .collect();
+        let mut signatures = Vec::new();
+        for signature in &image.signatures {
+            signatures.push(self.stage_blob(&signature.to_stored()?)?);
+        }
+        let manifest = image.trusted.manifest();
+        self.stage_named_blob(manifest.digest(), manifest.bytes())?;
+        let config_digest = self.config_digest(&image)?;
+        self.stage_named_blob(&config_digest, &image.config)?;
+        let mut record = ImageRecord {
+            format: RECORD_FORMAT,
+            manifest: manifest.digest().clone(),
+            media_type: manifest.media_type().as_str().to_owned(),
+            config: config_digest,
+            aliases: image.aliases.clone(),
+            layers: self
+                .wanted
+                .iter()
+                .map(|layer| ImageLayer {
+                    diff_id: layer.diff_id.clone(),
+                    blob: layer.blob.clone(),
+                    size_bytes: layer.size,
+                })
+                .collect(),
+            chain: chain.clone(),
+            tree,
+            tree_bytes,
+            created: config.created.clone(),
+            architecture: config.architecture.clone(),
+            os: config.os.clone(),
+            variant: config.variant.clone(),
+            stored: image.now.clone(),
+            origin: image.origin.clone(),
+            verdict: image.trusted.verdict().clone(),
+            signatures,
+            size_bytes: layers.iter().map(|layer| layer.tar_bytes).sum(),
+            names: Vec::new(),
+        };
+        let layout = self.store.layout();
+        let layer_records = self.stage_layer_records()?;
+        let image_record = self.stage_record(&layout.image_record(&record.manifest), &record)?;
+        let name_records = names
+            .iter()
+            .map(|name| {
+                let record = NameRecord {
+                    format: RECORD_FORMAT,
+                    name: name.clone(),
+                    image: record.manifest.clone(),
+                };
+                self.stage_record(&layout.name_record(name), &record)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        self.staging.sync()?;
+
+        let _commit = self.store.lock_commit(Kind::Shared)?;
+        self.place_objects()?;
+        self.place_links(&layers, &chain, &tree)?;
+        self.place_blobs()?;
+        self.staging.sync()?;
+        self.check_placed(&layers, &tree)?;
+        for (from, to) in &layer_records {
+            rename(from, to)?;
+        }
+        sync_dir(&layout.layer_records())?;
+        sync_dir(&layout.blob_records())?;
+        let _names = self.store.lock_names()?;
+        rename(&image_record.0, &image_record.1)?;
+        sync_dir(&layout.image_records())?;
+        for (from, to) in &name_records {
+            rename(from, to)?;
+        }
+        sync_dir(&layout.name_records())?;
+        record.names = names;
+        Ok((record, totals))
+    }
+
+    /// Compares manifest and configuration with each other and with what the transaction was
+    /// begun for, and finds the record of each layer.
+    fn check(&self, image: &NewImage) -> Result<Vec<LayerRecord>> {
+        let manifest = image.trusted.manifest();
+        let Manifest::Image(parsed) = manifest.manifest() else {
+            return Err(StoreError::NoImageManifest {
+                digest: manifest.digest().clone(),
+            });
+        };
+        let config = parse_config(image)?;
+        let diff_ids = &config.rootfs.diff_ids;
+        if diff_ids.len() != parsed.layers.len() {
+            return Err(StoreError::LayerCount {
+                manifest: parsed.layers.len(),
+                config: diff_ids.len(),
+            });
+        }
+        if self.wanted.len() != diff_ids.len() {
+            return Err(StoreError::OtherLayer {
+                place: self.wanted.len().min(diff_ids.len()),
+                expected: format!("{} layers", self.wanted.len()),
+                actual: format!("{} layers", diff_ids.len()),
+            });
+        }
+        let done = self.done();
+        let mut records = Vec::new();
+        for (place, ((wanted, diff_id), descriptor)) in self
+            .wanted
+            .iter()
+            .zip(diff_ids)
+            .zip(&parsed.layers)
+            .enumerate()
+        {
+            if wanted.diff_id != *diff_id || wanted.blob != descriptor.digest {
+                return Err(StoreError::OtherLayer {
+                    place,
+                    expected: format!("{} in {}", wanted.diff_id, wanted.blob),
+                    actual: format!("{diff_id} in {}", descriptor.digest),
+                });
+            }
+            records.push(match done.get(diff_id) {
+                Some((imported, _)) => layer_record(imported, wanted),
+                None => self
+                    .store
+                    .layer(diff_id)?
+                    .ok_or_else(|| StoreError::LayerMissing {
+                        diff_id: diff_id.clone(),
+                    })?,
+            });
+        }
+        Ok(records)
+    }
+
+    fn config_digest(&self, image: &NewImage) -> Result<Digest> {
+        let Manifest::Image(parsed) = image.trusted.manifest().manifest() else {
+            return Err(StoreError::NoImageManifest {
+                digest: image.trusted.manifest().digest().clone(),
+            });
+        };
+        let expected = &parsed.config.digest;
+        if !expected.matches(&image.config) {
+            return Err(StoreError::ConfigDigest {
+                expected: expected.clone(),
+                actual: Digest::of(expected.algorithm(), &image.config),
+            });
+        }
+        Ok(expected.clone())
+    }
+
+    /// Finds the tree of the chain, or merges the layers and stages it.
+    fn store_tree(&self, chain: &ChainId, layers: &[LayerRecord]) -> Result<(ObjectId, u64)> {
+        let layout = self.store.layout();
+        let objects = Objects::with_staging(layout, self.staging.path());
+        if let Some(tree) = self.store.tree_of_chain(chain)?
+            && self.objects.pin(&tree)?
+        {
+            return Ok((tree, objects.size(&tree)?));
+        }
+        let layers: Vec<MergeLayer> = layers
+            .iter()
+            .map(|layer| MergeLayer {
+                diff_id: layer.diff_id.clone(),
+                stream: layer.stream,
+            })
+            .collect();
+        let image = merge::erofs_of(&objects, &layers)?;
+        let (id, _) = self.objects.store(&image)?;
+        Ok((id, image.len() as u64))
+    }
+
+    fn totals(&self) -> Totals {
+        let done = self.done();
+        let ids: BTreeSet<&DiffId> = self.wanted.iter().map(|layer| &layer.diff_id).collect();
+        done.values().fold(
+            Totals {
+                layers_new: done.len(),
+                layers_shared: ids.len().saturating_sub(done.len()),
+                ..Totals::default()
+            },
+            |sum, (layer, _)| Totals {
+                new_bytes: sum.new_bytes + layer.new_bytes,
+                shared_bytes: sum.shared_bytes + layer.shared_bytes,
+                files: sum.files + layer.files,
+                ..sum
+            },
+        )
+    }
+
+    /// Gives new objects their names, and puts back what a collection took meanwhile.
+    fn place_objects(&self) -> Result<()> {
+        let layout = self.store.layout();
+        let objects_path = layout.objects();
+        let objects =
+            fs::File::open(&objects_path).map_err(StoreError::io("opening", &objects_path))?;
+        for sub in ["new", "pin"] {
+            let path = self.staging.sub(sub);
+            let dir = fs::File::open(&path).map_err(StoreError::io("opening", &path))?;
+            for entry in fs::read_dir(&path).map_err(StoreError::io("listing", &path))? {
+                let name = entry.map_err(StoreError::io("listing", &path))?.file_name();
+                let Some(id) = name.to_str().and_then(|name| name.parse::<ObjectId>().ok()) else {
+                    continue;
+                };
+                let to = id.path();
+                let placed = if sub == "new" {
+                    sys::file::rename_noreplace(&dir, Path::new(&name), &objects, &to)
+                } else {
+                    sys::file::linkat(&dir, Path::new(&name), &objects, &to)
+                };
+                match placed {
+                    Ok(()) => {}
+                    // Another transaction brought the same content.
+                    Err(error) if error.errno() == Some(rustix::io::Errno::EXIST) => {}
+                    Err(error) => {
+                        return Err(StoreError::sys("linking", objects_path.join(to))(error));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes composefs's symlinks and refs for the layers and the tree.
+    fn place_links(&self, layers: &[LayerRecord], chain: &ChainId, tree: &ObjectId) -> Result<()> {
+        let layout = self.store.layout();
+        for layer in layers {
+            let object = Path::new("../objects").join(layer.stream.path());
+            let name = format!("oci-layer-{}", layer.diff_id);
+            self.symlink(&object, &layout.stream(&layer.diff_id))?;
+            self.symlink(
+                &Path::new("../..").join(name),
+                &layout.stream_ref(&layer.diff_id),
+            )?;
+        }
+        self.symlink(
+            &Path::new("../objects").join(tree.path()),
+            &layout.image(tree),
+        )?;
+        self.symlink(
+            &Path::new("../..").join(tree.hex()),
+            &layout.image_ref(chain),
+        )
+    }
+
+    /// Makes a symlink appear in one step, replacing one with another target.
+    fn symlink(&self, target: &Path, link: &Path) -> Result<()> {
+        if fs::read_link(link).is_ok_and(|there| there == target) {
+            return Ok(());
+        }
+        let temporary = self.staging.temporary();
+        std::os::unix::fs::symlink(target, &temporary)
+            .map_err(StoreError::io("linking", &temporary))?;
+        rename(&temporary, link)
+    }
+
+    fn place_blobs(&self) -> Result<()> {
+        let dir = self.staging.sub("blob");
+        for entry in fs::read_dir(&dir).map_err(StoreError::io("listing", &dir))? {
+            let entry = entry.map_err(StoreError::io("listing", &dir))?;
+            let digest = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| Digest::parse(&name.replacen('-', ":", 1)).ok());
+            if let Some(digest) = digest {
+                rename(&entry.path(), &self.store.layout().blob(&digest))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether everything that the records will promise is in place: a layer that was there
+    /// before, and one whose import went wrong and was tried again, are looked at alike.
+    fn check_placed(&self, layers: &[LayerRecord], tree: &ObjectId) -> Result<()> {
+        let objects = self.store.objects();
+        objects.size(tree)?;
+        let done = self.done();
+        let mut seen = BTreeSet::new();
+        for layer in layers
+            .iter()
+            .filter(|layer| done.contains_key(&layer.diff_id))
+        {
+            if !seen.insert(&layer.diff_id) {
+                continue;
+            }
+            for id in StreamReader::open(&objects, &layer.stream)?.refs() {
+                objects.size(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stage_layer_records(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
+        let layout = self.store.layout();
+        let done = self.done();
+        let mut staged = Vec::new();
+        let mut seen = BTreeSet::new();
+        for wanted in &self.wanted {
+            let blob = BlobRecord {
+                format: RECORD_FORMAT,
+                blob: wanted.blob.clone(),
+                size_bytes: wanted.size,
+                compression: match done.get(&wanted.diff_id) {
+                    Some((_, compression)) => compression_word(*compression).to_owned(),
+                    // The store had the layer from another blob: nobody looked into this one.
+                    None => continue,
+                },
+                diff_id: wanted.diff_id.clone(),
+            };
+            if !seen.insert(&wanted.diff_id) {
+                continue;
+            }
+            if let Some((imported, _)) = done.get(&wanted.diff_id) {
+                let to = layout.layer_record(&wanted.diff_id);
+                staged.push(self.stage_record(&to, &layer_record(imported, wanted))?);
+            }
+            staged.push(self.stage_record(&layout.blob_record(&wanted.blob), &blob)?);
+        }
+        Ok(staged)
+    }
+
+    /// Writes a record to the staging directory; returns where it lies and where it belongs.
+    fn stage_record<T: serde::Serialize>(
+        &self,
+        to: &Path,
+        record: &T,
+    ) -> Result<(PathBuf, PathBuf)> {
+        let from = self.staging.sub("rec").join(crate::staging::unique());
+        let bytes = record::to_bytes(record, to)?;
+        fs::write(&from, bytes).map_err(StoreError::io("writing", &from))?;
+        Ok((from, to.to_owned()))
+    }
+
+    fn stage_blob(&self, bytes: &[u8]) -> Result<Digest> {
+        let digest = Digest::sha256(bytes);
+        self.stage_named_blob(&digest, bytes)?;
+        Ok(digest)
+    }
+
+    fn stage_named_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        let path = self.staged_blob(digest);
+        fs::write(&path, bytes).map_err(StoreError::io("writing", path))
+    }
+
+    fn staged_blob(&self, digest: &Digest) -> PathBuf {
+        self.staging
+            .sub("blob")
+            .join(format!("{}-{}", digest.algorithm().name(), digest.hex()))
+    }
+
+    fn done(&self) -> MutexGuard<'_, BTreeMap<DiffId, (Imported, Compression)>> {
+        self.imported.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        for lock in self.locks.drain(..) {
+            lock.remove();
+        }
+    }
+}
+
+impl Store {
+    /// Finds the tree of a chain of layers, if the store has it.
+    pub(crate) fn tree_of_chain(&self, chain: &ChainId) -> Result<Option<ObjectId>> {
+        let path = self.layout().image_ref(chain);
+        match fs::read_link(&path) {
+            Ok(target) => Ok(target
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(|name| name.parse().ok())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("reading", path)(error)),
+        }
+    }
+}
+
+fn parse_config(image: &NewImage) -> Result<oci::image_config::Parsed> {
+    match ImageConfig::parse(&image.config) {
+        Ok(config) => Ok((*config).clone()),
+        Err(source) => Err(StoreError::Config {
+            digest: Digest::sha256(&image.config),
+            source,
+        }),
+    }
+}
+
+fn layer_record(imported: &Imported, wanted: &WantedLayer) -> LayerRecord {
+    LayerRecord {
+        format: RECORD_FORMAT,
+        diff_id: imported.diff_id.clone(),
+        stream: imported.stream,
+        tar_bytes: imported.tar_bytes,
+        entries: imported.entries,
+        files: imported.files,
+        content_bytes: imported.content_bytes,
+        whiteouts: imported.whiteouts,
+        blob: wanted.blob.clone(),
+        blob_bytes: wanted.size,
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(StoreError::io("renaming", from))
+}
