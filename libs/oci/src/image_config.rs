@@ -185,6 +185,13 @@ pub struct RunConfig {
         skip_serializing_if = "String::is_empty"
     )]
     pub stop_signal: String,
+    /// Whether the command line is escaped already; Windows only.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub args_escaped: bool,
     /// How to see whether the program works; docker only.
     #[serde(default, skip_serializing)]
     pub healthcheck: Option<Healthcheck>,
@@ -293,6 +300,7 @@ const RUN_MEMBERS: &[&str] = &[
     "WorkingDir",
     "Labels",
     "StopSignal",
+    "ArgsEscaped",
     "Healthcheck",
     "StopTimeout",
     "Shell",
@@ -413,7 +421,10 @@ fn go_time(text: &str) -> Option<String> {
     }
     let (seconds, rest) = text.split_at_checked(19)?;
     let (fraction, zone) = match rest.strip_prefix('.') {
-        Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
+        Some(rest) => match rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?) {
+            ("", _) => return None,
+            parts => parts,
+        },
         None => ("", rest),
     };
     let zone_fits = zone == "Z"
@@ -438,4 +449,119 @@ fn go_time(text: &str) -> Option<String> {
         zone
     };
     Some(format!("{seconds}{dot}{fraction}{zone}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIFF_ID: &str = "sha256:818e7d07dfb3e9942df1d48efe256bec542b4930bb570bdf8768f316da809298";
+
+    fn with(members: &str) -> Result<ImageConfig, ConfigError> {
+        let text =
+            format!("{{{members}\"rootfs\":{{\"type\":\"layers\",\"diff_ids\":[\"{DIFF_ID}\"]}}}}");
+        ImageConfig::parse(text.as_bytes())
+    }
+
+    #[test]
+    fn members_are_read_and_null_is_absent() {
+        let config = with(
+            r#""config":{"User":"u","Cmd":null,"Env":["A=b"],"Volumes":{"/v":{}},"Labels":null,
+            "Healthcheck":{"Test":["NONE"]}},"history":null,"os":"linux","created":null,"x":[1],"#,
+        )
+        .unwrap();
+        assert_eq!(config.config.user, "u");
+        assert_eq!(config.config.env, ["A=b"]);
+        assert!(config.config.cmd.is_empty() && config.config.labels.is_empty());
+        assert!(config.config.volumes.contains_key("/v"));
+        assert_eq!(config.config.healthcheck.as_ref().unwrap().test, ["NONE"]);
+        assert_eq!(config.rootfs.diff_ids[0].to_string(), DIFF_ID);
+        assert_eq!(
+            (config.os.as_str(), config.created.as_deref()),
+            ("linux", None)
+        );
+        assert!(config.raw().ends_with(b"]}}"));
+    }
+
+    #[test]
+    fn what_readers_read_differently_is_refused() {
+        let table: &[(&str, fn(&ConfigError) -> bool)] = &[
+            (r#""os":"a","os":"b","#, |e| {
+                matches!(e, ConfigError::Json(_))
+            }),
+            (r#""OS":"a","os":"b","#, |e| {
+                matches!(e, ConfigError::Json(_))
+            }),
+            (r#""Config":{"User":"root"},"#, |e| {
+                matches!(e, ConfigError::MemberCase { .. })
+            }),
+            (r#""config":{"user":"u"},"#, |e| {
+                matches!(e, ConfigError::MemberCase { .. })
+            }),
+            (r#""config":{"U\u017fer":"u"},"#, |e| {
+                matches!(e, ConfigError::MemberCase { .. })
+            }),
+            (r#""config":{"Env":"A=b"},"#, |e| {
+                matches!(e, ConfigError::Shape(_))
+            }),
+            (r#""created":"yesterday","#, |e| {
+                matches!(e, ConfigError::Time { .. })
+            }),
+            (r#""history":[{"created":"2020"}],"#, |e| {
+                matches!(e, ConfigError::Time { .. })
+            }),
+        ];
+        for (members, expected) in table {
+            let error = with(members).unwrap_err();
+            assert!(expected(&error), "{members}: {error:?}");
+        }
+        let rootfs = |rootfs: &str| ImageConfig::parse(format!("{{{rootfs}}}").as_bytes());
+        for text in [
+            "",
+            r#""rootfs":null"#,
+            r#""rootfs":{"type":"layers"}"#,
+            r#""rootfs":{"type":"layers","diff_ids":null}"#,
+            r#""rootfs":{"type":"other","diff_ids":[]}"#,
+            r#""rootfs":{"type":"layers","diff_ids":["sha256:../../etc"]}"#,
+            r#""rootfs":{"type":"layers","diff_ids":["md5:d41d8cd98f00b204e9800998ecf8427e"]}"#,
+        ] {
+            assert!(rootfs(text).is_err(), "{text}");
+        }
+        let many = vec![format!("\"{DIFF_ID}\""); limits::LAYERS + 1].join(",");
+        let error = rootfs(&format!(
+            r#""rootfs":{{"type":"layers","diff_ids":[{many}]}}"#
+        ));
+        assert!(matches!(
+            error,
+            Err(ConfigError::TooManyLayers { actual: 1001, .. })
+        ));
+    }
+
+    #[test]
+    fn times_are_spelt_as_go_spells_them() {
+        let table = [
+            ("2020-01-01T00:00:00Z", Some("2020-01-01T00:00:00Z")),
+            (
+                "2020-01-01T00:00:00.120000000Z",
+                Some("2020-01-01T00:00:00.12Z"),
+            ),
+            ("2020-01-01T00:00:00.000Z", Some("2020-01-01T00:00:00Z")),
+            ("2020-01-01T00:00:00+00:00", Some("2020-01-01T00:00:00Z")),
+            (
+                "2020-01-01T00:00:00.5+02:00",
+                Some("2020-01-01T00:00:00.5+02:00"),
+            ),
+            ("0001-01-01T00:00:00Z", Some("0001-01-01T00:00:00Z")),
+            ("2020-01-01 00:00:00Z", None),
+            ("2020-01-01t00:00:00z", None),
+            ("2020-01-01T00:00:00", None),
+            ("2020-02-30T00:00:00Z", None),
+            ("2020-01-01T00:00:00.Z", None),
+            ("2020-01-01T00:00:00+2", None),
+            ("", None),
+        ];
+        for (text, want) in table {
+            assert_eq!(go_time(text).as_deref(), want, "{text}");
+        }
+    }
 }

@@ -378,7 +378,7 @@ mod tests {
             (b"{'a':1}", "key must be a string"),
             (b"{\"a\":1,}", "trailing comma"),
             (b"\"\xff\"", "unicode"),
-            (br#""\ud800""#, "surrogate"),
+            (br#""\ud800""#, "hex escape"),
             (b"// c\n{}", "expected value"),
         ];
         for (text, reason) in table {

@@ -31,7 +31,7 @@ pub mod schema1;
 
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, ChainId, DiffId, Digest, DigestError, Digester};
-pub use image_config::{ConfigError, ImageConfig};
+pub use image_config::ImageConfig;
 pub use json::JsonError;
 pub use manifest::{ImageManifest, Index, Manifest, ManifestError, RawManifest};
 pub use media_type::{Compression, MediaType};

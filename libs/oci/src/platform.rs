@@ -180,3 +180,159 @@ pub fn choose<'a>(index: &'a Index, wanted: &PlatformWanted) -> Option<&'a Descr
         .min_by_key(|(key, _)| *key)
         .map(|(_, instance)| instance)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Digest;
+
+    /// One instance: `OS/ARCHITECTURE[/VARIANT]` or `-` without platform, `+zstd` behind it.
+    fn instance(place: usize, text: &str) -> Descriptor {
+        let digest = Digest::sha256(&[u8::try_from(place).unwrap()]);
+        let mut descriptor = Descriptor::new(MediaType::OciManifest, digest, 1);
+        let (platform, zstd) = match text.strip_suffix("+zstd") {
+            Some(platform) => (platform, true),
+            None => (text, false),
+        };
+        if zstd {
+            descriptor
+                .annotations
+                .insert(ZSTD_ANNOTATION.to_owned(), "true".to_owned());
+        }
+        if platform != "-" {
+            let mut parts = platform.split('/');
+            descriptor.platform = Some(Platform {
+                os: parts.next().unwrap().to_owned(),
+                architecture: parts.next().unwrap().to_owned(),
+                variant: parts.next().map(str::to_owned),
+                ..Platform::default()
+            });
+        }
+        descriptor
+    }
+
+    fn chosen(media_type: MediaType, instances: &[&str], wanted: &str) -> Option<usize> {
+        let manifests = instances
+            .iter()
+            .enumerate()
+            .map(|(i, text)| instance(i, text))
+            .collect();
+        let index = Index {
+            media_type,
+            manifests,
+            annotations: Default::default(),
+            subject: None,
+            artifact_type: None,
+        };
+        let mut parts = wanted.split('/').map(str::to_owned);
+        let wanted = PlatformWanted {
+            os: parts.next().unwrap(),
+            architecture: parts.next().unwrap(),
+            variant: parts.next(),
+        };
+        let chosen = choose(&index, &wanted)?;
+        index
+            .manifests
+            .iter()
+            .position(|m| m.digest == chosen.digest)
+    }
+
+    #[test]
+    fn instances_are_chosen_as_containers_image_does() {
+        let arm = [
+            "linux/arm/v5",
+            "linux/arm/v6",
+            "linux/arm/v7",
+            "linux/arm/v8",
+        ];
+        let table: &[(&[&str], &str, Option<usize>)] = &[
+            (&["linux/amd64", "linux/arm64"], "linux/arm64", Some(1)),
+            (&["linux/amd64"], "linux/arm64", None),
+            (&["windows/amd64", "linux/amd64"], "linux/amd64", Some(1)),
+            (&["linux/amd64", "linux/amd64"], "linux/amd64", Some(0)),
+            (&[], "linux/amd64", None),
+            (&["-", "linux/amd64"], "linux/amd64", Some(1)),
+            (&["-", "linux/arm64"], "linux/amd64", Some(0)),
+            (&["-", "-+zstd"], "linux/amd64", Some(1)),
+            (&["linux/amd64", "linux/amd64+zstd"], "linux/amd64", Some(1)),
+            (
+                &["linux/amd64+zstd", "linux/amd64+zstd"],
+                "linux/amd64",
+                Some(0),
+            ),
+            (&["-+zstd", "linux/amd64"], "linux/amd64", Some(1)),
+            (&arm, "linux/arm/v7", Some(2)),
+            (&arm, "linux/arm/v6", Some(1)),
+            (&arm[..2], "linux/arm/v7", Some(1)),
+            (&arm[3..], "linux/arm/v7", None),
+            (&["linux/arm", "linux/arm/v6"], "linux/arm/v7", Some(1)),
+            (&["linux/arm", "linux/arm/v8"], "linux/arm/v7", Some(0)),
+            (&["linux/arm/v7", "linux/arm"], "linux/arm", Some(1)),
+            (&arm, "linux/arm", Some(3)),
+            (
+                &["linux/arm/v6+zstd", "linux/arm/v7"],
+                "linux/arm/v7",
+                Some(1),
+            ),
+            (
+                &["linux/arm64/v8", "linux/arm64"],
+                "linux/arm64/v8",
+                Some(0),
+            ),
+            (&["linux/arm64/v8", "linux/arm64"], "linux/arm64", Some(1)),
+            (
+                &["linux/arm64/v9", "linux/arm64"],
+                "linux/arm64/v9",
+                Some(0),
+            ),
+            (&["linux/amd64/v3"], "linux/amd64", None),
+            (
+                &["linux/amd64", "linux/amd64/v3"],
+                "linux/amd64/v3",
+                Some(1),
+            ),
+            (
+                &["linux/amd64/v2", "linux/amd64"],
+                "linux/amd64/v3",
+                Some(1),
+            ),
+        ];
+        for (instances, wanted, want) in table {
+            let got = chosen(MediaType::OciIndex, instances, wanted);
+            assert_eq!(got, *want, "{instances:?} for {wanted}");
+        }
+    }
+
+    #[test]
+    fn docker_lists_have_no_annotations_and_no_default() {
+        let list = MediaType::DockerList;
+        assert_eq!(chosen(list.clone(), &["-"], "linux/amd64"), None);
+        assert_eq!(
+            chosen(list, &["linux/amd64", "linux/amd64+zstd"], "linux/amd64"),
+            Some(0)
+        );
+    }
+
+    #[test]
+    fn an_architecture_that_is_given_drops_the_variant() {
+        let host = PlatformWanted {
+            os: "linux".to_owned(),
+            architecture: "arm64".to_owned(),
+            variant: Some("v8".to_owned()),
+        };
+        let over = |os, architecture, variant| {
+            let p = host.clone().with_overrides(os, architecture, variant);
+            format!(
+                "{}/{}/{}",
+                p.os,
+                p.architecture,
+                p.variant.unwrap_or_default()
+            )
+        };
+        assert_eq!(over(None, None, None), "linux/arm64/v8");
+        assert_eq!(over(Some(""), Some(""), Some("")), "linux/arm64/v8");
+        assert_eq!(over(Some("windows"), None, None), "windows/arm64/v8");
+        assert_eq!(over(None, Some("arm64"), None), "linux/arm64/");
+        assert_eq!(over(None, Some("arm"), Some("v6")), "linux/arm/v6");
+    }
+}

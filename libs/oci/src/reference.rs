@@ -368,3 +368,156 @@ impl<'de> Deserialize<'de> for Reference {
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "818e7d07dfb3e9942df1d48efe256bec542b4930bb570bdf8768f316da809298";
+
+    #[test]
+    fn names_are_normalised_as_docker_does() {
+        let table = [
+            ("busybox", "docker.io/library/busybox", "busybox"),
+            (
+                "busybox:1.0",
+                "docker.io/library/busybox:1.0",
+                "busybox:1.0",
+            ),
+            ("a/b", "docker.io/a/b", "a/b"),
+            ("docker.io/a", "docker.io/library/a", "a"),
+            (
+                "docker.io/library/a/b",
+                "docker.io/library/a/b",
+                "library/a/b",
+            ),
+            ("index.docker.io/a:t", "docker.io/library/a:t", "a:t"),
+            ("localhost/a", "localhost/a", "localhost/a"),
+            ("localhost", "docker.io/library/localhost", "localhost"),
+            (
+                "localhost:5000",
+                "docker.io/library/localhost:5000",
+                "localhost:5000",
+            ),
+            ("localhost:5000/a", "localhost:5000/a", "localhost:5000/a"),
+            (
+                "r.example/a/b/c:t",
+                "r.example/a/b/c:t",
+                "r.example/a/b/c:t",
+            ),
+            ("r:5000/a", "r:5000/a", "r:5000/a"),
+            ("Upper/a", "Upper/a", "Upper/a"),
+            ("REG.example/a", "REG.example/a", "REG.example/a"),
+            ("[::1]:5000/a", "[::1]:5000/a", "[::1]:5000/a"),
+            ("[fd00::1]/a", "[fd00::1]/a", "[fd00::1]/a"),
+            (
+                "a--b/c__d/e-f.g_h",
+                "docker.io/a--b/c__d/e-f.g_h",
+                "a--b/c__d/e-f.g_h",
+            ),
+            ("a:_.-X", "docker.io/library/a:_.-X", "a:_.-X"),
+            ("127.0.0.1/a", "127.0.0.1/a", "127.0.0.1/a"),
+        ];
+        for (text, canonical, familiar) in table {
+            let reference = Reference::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(reference.to_string(), canonical, "{text}");
+            assert_eq!(reference.familiar(), familiar, "{text}");
+            assert_eq!(
+                Reference::parse(canonical).unwrap(),
+                reference,
+                "{canonical}"
+            );
+        }
+        let short = format!("{}:t@sha256:{HEX}", &HEX[..63]);
+        let reference = Reference::parse(&short).unwrap();
+        assert_eq!(reference.tag().unwrap().as_str(), "t");
+        assert_eq!(reference.digest().unwrap().hex(), HEX);
+        assert_eq!(reference.to_string(), format!("docker.io/library/{short}"));
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused() {
+        let long = |n| "a".repeat(n);
+        let table = [
+            String::new(),
+            ":t".to_owned(),
+            "@".to_owned(),
+            format!("@sha256:{HEX}"),
+            "a:".to_owned(),
+            "a@".to_owned(),
+            "a:t:u".to_owned(),
+            "a//b".to_owned(),
+            "/a".to_owned(),
+            "a/".to_owned(),
+            "r.example/".to_owned(),
+            "r.example//a".to_owned(),
+            "A".to_owned(),
+            "a/B".to_owned(),
+            "a/b/C".to_owned(),
+            "a._b".to_owned(),
+            "a..b".to_owned(),
+            "a___b".to_owned(),
+            "-a".to_owned(),
+            "a-".to_owned(),
+            "r.example/.a".to_owned(),
+            "r.example/../a".to_owned(),
+            "r.example/a/..".to_owned(),
+            "a b".to_owned(),
+            " a".to_owned(),
+            "a\n".to_owned(),
+            "a\0".to_owned(),
+            "\u{e4}".to_owned(),
+            "r.example/\u{212a}".to_owned(),
+            "r.ex\u{e4}mple/a".to_owned(),
+            "https://r.example/a".to_owned(),
+            "r.example:/a".to_owned(),
+            "r.example:x/a".to_owned(),
+            "-r.example/a".to_owned(),
+            "r..example/a".to_owned(),
+            "r_x.example/a".to_owned(),
+            "[::1/a".to_owned(),
+            "[]/a".to_owned(),
+            "[::1]x/a".to_owned(),
+            "user@r.example/a".to_owned(),
+            "a@sha256:short".to_owned(),
+            format!("a@md5:{}", &HEX[..32]),
+            format!("a@sha256:{}", HEX.to_uppercase()),
+            format!("a@sha256:{HEX}@sha256:{HEX}"),
+            HEX.to_owned(),
+            format!("{HEX}:t"),
+            "a:-t".to_owned(),
+            "a:.t".to_owned(),
+            "a:t/u".to_owned(),
+            format!("a:{}", long(129)),
+            format!("r.example/{}", long(256)),
+        ];
+        for text in table {
+            assert!(Reference::parse(&text).is_err(), "{text:?}");
+        }
+        assert!(Reference::parse(&format!("a:{}", long(128))).is_ok());
+        assert!(Reference::parse(&format!("r.example/{}", long(255))).is_ok());
+    }
+
+    #[test]
+    fn refusals_say_why() {
+        let of = |text: &str| Reference::parse(text).unwrap_err();
+        assert_eq!(of("a/B"), ReferenceError::UpperCase("a/B".to_owned()));
+        assert_eq!(of(HEX), ReferenceError::LooksLikeId(HEX.to_owned()));
+        assert_eq!(of("r..x/a"), ReferenceError::BadHost("r..x".to_owned()));
+        assert_eq!(of("a:+"), ReferenceError::BadTag("+".to_owned()));
+        assert!(matches!(of("a@x"), ReferenceError::BadDigest(_)));
+    }
+
+    #[test]
+    fn the_default_tag_is_for_names_alone() {
+        let named = |text: &str| {
+            Reference::parse(text)
+                .unwrap()
+                .with_default_tag()
+                .familiar()
+        };
+        assert_eq!(named("a"), "a:latest");
+        assert_eq!(named("a:t"), "a:t");
+        assert_eq!(named(&format!("a@sha256:{HEX}")), format!("a@sha256:{HEX}"));
+    }
+}
