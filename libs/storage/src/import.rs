@@ -9,7 +9,8 @@
 //! reader and the progress callback. Any of the three may fail; the others then stop at once.
 
 use std::{
-    io::{self, Read, Write},
+    fs::File,
+    io::{self, BufWriter, Read, Write},
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -57,7 +58,7 @@ pub(crate) struct Import<'a> {
     pub(crate) objects: &'a ObjectWriter,
     pub(crate) staging: &'a Staging,
     /// Keeps the compressed bytes.
-    pub(crate) keep: Option<&'a mut dyn Write>,
+    pub(crate) keep: Option<&'a mut BufWriter<File>>,
 }
 
 type Piece = Arc<Vec<u8>>;
@@ -163,7 +164,7 @@ impl Import<'_> {
 /// The blob's reader, with an eye on what passes.
 struct Watched<'a, R> {
     inner: R,
-    keep: Option<&'a mut dyn Write>,
+    keep: Option<&'a mut BufWriter<File>>,
     progress: &'a dyn Fn(u64),
 }
 

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The form of a store that this software makes, and the newest that it opens.
-pub const STORE_FORMAT: u64 = 1;
+pub(crate) const STORE_FORMAT: u64 = 1;
 
 /// The owner of our refs, below `streams/refs` and `images/refs`.
 const REFS: &str = "refs/storetool";

@@ -54,7 +54,7 @@ pub use gc::{GcOptions, GcReport};
 pub use mount::{Mount, MountOptions};
 pub use object::ObjectId;
 pub use record::{ContainerRecord, ImageLayer, ImageRecord, LayerRecord};
-pub use store::{DriverKind, Store, StoreOptions};
+pub use store::{DEFAULT_ROOT, DriverKind, Store, StoreOptions, UnknownDriver};
 pub use transaction::{LayerImport, NewImage, Totals, Transaction, WaitEvent, WantedLayer};
 pub use tree::Tree;
 pub use usage::Usage;

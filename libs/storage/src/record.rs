@@ -176,11 +176,6 @@ pub(crate) fn digest_file(digest: &Digest) -> String {
     format!("{}-{}.json", digest.algorithm().name(), digest.hex())
 }
 
-/// The digest that a file name of [`digest_file`] stands for.
-pub(crate) fn file_digest(name: &str) -> Option<Digest> {
-    Digest::parse(&name.strip_suffix(".json")?.replacen('-', ":", 1)).ok()
-}
-
 /// Writes a record as it lies on disk: indented, with a line end.
 pub(crate) fn to_bytes<T: Serialize>(record: &T, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(record).map_err(|source| StoreError::Record {

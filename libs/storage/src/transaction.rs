@@ -275,7 +275,7 @@ impl Transaction {
             blob: &wanted.blob,
             objects: &self.objects,
             staging: &self.staging,
-            keep: keep.as_mut().map(|file| file as &mut dyn Write),
+            keep: keep.as_mut(),
         }
         .run(blob, compression, progress)?;
         if let Some(mut file) = keep {

@@ -432,7 +432,7 @@ fn meta_of(stat: &Stat) -> Meta {
     }
 }
 
-fn kind_of(content: LeafContent<RegularFile<Sha256HashValue>>) -> Kind {
+fn kind_of(content: LeafContent<Sha256HashValue>) -> Kind {
     match content {
         LeafContent::Regular(RegularFile::Inline(bytes)) => Kind::Inline(bytes),
         LeafContent::Regular(
