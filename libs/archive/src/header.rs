@@ -46,7 +46,10 @@ impl Header {
     pub(crate) fn parse(block: &[u8; BLOCK]) -> Result<Self, Rule> {
         check_sum(block)?;
         let format = format(block)?;
-        let header = Self { block: *block, format };
+        let header = Self {
+            block: *block,
+            format,
+        };
         if format == Format::Gnu {
             // Go before 1.8 wrote a ustar prefix here, and Go still looks for one.
             for range in [345..357, 357..369] {
@@ -174,7 +177,10 @@ fn text(field: &[u8]) -> &[u8] {
 fn octal(field: &[u8]) -> Option<u64> {
     let start = field.iter().position(|&b| b != b' ').unwrap_or(field.len());
     let digits = &field[start..];
-    let end = digits.iter().position(|&b| b == 0 || b == b' ').unwrap_or(digits.len());
+    let end = digits
+        .iter()
+        .position(|&b| b == 0 || b == b' ')
+        .unwrap_or(digits.len());
     if digits[end..].iter().any(|&b| b != 0 && b != b' ') {
         return None;
     }

@@ -101,13 +101,21 @@ fn time(value: &[u8]) -> Result<Timestamp, Rule> {
     }
     let mut nanos = 0_u32;
     for place in 0..9 {
-        let digit = fraction.get(place).map_or(0, |&digit| u32::from(digit - b'0'));
+        let digit = fraction
+            .get(place)
+            .map_or(0, |&digit| u32::from(digit - b'0'));
         nanos = nanos * 10 + digit;
     }
     Ok(match (negative, nanos) {
         (false, _) => Timestamp { secs, nanos },
-        (true, 0) => Timestamp { secs: -secs, nanos: 0 },
-        (true, _) => Timestamp { secs: -secs - 1, nanos: 1_000_000_000 - nanos },
+        (true, 0) => Timestamp {
+            secs: -secs,
+            nanos: 0,
+        },
+        (true, _) => Timestamp {
+            secs: -secs - 1,
+            nanos: 1_000_000_000 - nanos,
+        },
     })
 }
 
@@ -212,7 +220,10 @@ impl Records {
             (name.to_vec(), value.to_vec())
         } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
             let bad = || Rule::Xattr { name: shown(name) };
-            (url_decoded(name).ok_or_else(bad)?, BASE64.decode(value).map_err(|_| bad())?)
+            (
+                url_decoded(name).ok_or_else(bad)?,
+                BASE64.decode(value).map_err(|_| bad())?,
+            )
         } else {
             return Ok(());
         };
@@ -223,10 +234,12 @@ impl Records {
 
 /// Tells whether a reader that applies this key sees another entry.
 fn changes_entries(key: &[u8]) -> bool {
-    matches!(key, b"path" | b"linkpath" | b"size" | b"uid" | b"gid" | b"mtime")
-        || [&b"GNU.sparse."[..], b"SCHILY.xattr.", b"LIBARCHIVE.xattr."]
-            .iter()
-            .any(|prefix| key.starts_with(prefix))
+    matches!(
+        key,
+        b"path" | b"linkpath" | b"size" | b"uid" | b"gid" | b"mtime"
+    ) || [&b"GNU.sparse."[..], b"SCHILY.xattr.", b"LIBARCHIVE.xattr."]
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
 }
 
 /// Checks a global header. Go ignores what stands in it, GNU tar and Python apply it to every
@@ -261,7 +274,17 @@ mod tests {
         ] {
             assert_eq!(time(value.as_bytes()), Ok(want), "{value}");
         }
-        for value in ["", "-", ".5", "+1", "1e5", "1.-5", "1.2.3", "9223372036854775808", " 1"] {
+        for value in [
+            "",
+            "-",
+            ".5",
+            "+1",
+            "1e5",
+            "1.-5",
+            "1.2.3",
+            "9223372036854775808",
+            " 1",
+        ] {
             assert!(time(value.as_bytes()).is_err(), "{value}");
         }
     }
@@ -298,14 +321,24 @@ mod tests {
     #[test]
     fn a_global_header_changes_nothing() {
         assert!(check_global(b"52 comment=0123456789012345678901234567890123456789\n").is_ok());
-        for bytes in [&b"10 path=a\n"[..], b"9 size=1\n", b"9 mtime=\n", b"15 mtime=123456"] {
+        for bytes in [
+            &b"10 path=a\n"[..],
+            b"9 size=1\n",
+            b"9 mtime=\n",
+            b"15 mtime=123456",
+        ] {
             assert!(check_global(bytes).is_err(), "{}", bytes.escape_ascii());
         }
     }
 
     #[test]
     fn both_forms_of_xattrs() {
-        let both = [&b""[..], b"26 SCHILY.xattr.user.a=xy\n", b"31 LIBARCHIVE.xattr.user.a=eHk\n"].concat();
+        let both = [
+            &b""[..],
+            b"26 SCHILY.xattr.user.a=xy\n",
+            b"31 LIBARCHIVE.xattr.user.a=eHk\n",
+        ]
+        .concat();
         let records = Records::parse(&both).unwrap();
         let want = (b"user.a".to_vec(), b"xy".to_vec());
         assert_eq!(records.xattrs, [want.clone(), want]);

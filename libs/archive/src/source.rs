@@ -19,7 +19,13 @@ pub(crate) struct Source<R> {
 impl<R> Source<R> {
     pub(crate) fn new(reader: R) -> Self {
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        Self { reader, buffer, start: 0, end: 0, offset: 0 }
+        Self {
+            reader,
+            buffer,
+            start: 0,
+            end: 0,
+            offset: 0,
+        }
     }
 
     /// Bytes of the stream that were consumed.
@@ -98,6 +104,8 @@ fn read(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
 
 impl<R> fmt::Debug for Source<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("offset", &self.offset).finish_non_exhaustive()
+        f.debug_struct("Source")
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
     }
 }

@@ -51,14 +51,21 @@ impl Map {
             if fragment.offset < end {
                 return Err(Rule::SparseFragments);
             }
-            end = fragment.offset.checked_add(fragment.length).ok_or(Rule::SparseFragments)?;
+            end = fragment
+                .offset
+                .checked_add(fragment.length)
+                .ok_or(Rule::SparseFragments)?;
             bytes += fragment.length;
         }
         if end > real_size || bytes != stored {
             return Err(Rule::SparseFragments);
         }
         fragments.retain(|fragment| fragment.length > 0);
-        Ok(Self { fragments, real_size, stored })
+        Ok(Self {
+            fragments,
+            real_size,
+            stored,
+        })
     }
 }
 
@@ -103,7 +110,11 @@ pub(crate) fn pax_form(records: &SparseRecords) -> Result<PaxForm, Rule> {
     match (records.major, records.minor) {
         (Some(1), Some(0)) => {
             let listed = records.map.is_some() || !records.pairs.is_empty();
-            return if listed { Err(Rule::SparseMap) } else { Ok(PaxForm::InContent) };
+            return if listed {
+                Err(Rule::SparseMap)
+            } else {
+                Ok(PaxForm::InContent)
+            };
         }
         (None, None) | (Some(0), Some(0 | 1)) => {}
         _ => return Err(Rule::SparseMap),
@@ -126,7 +137,12 @@ pub(crate) fn pax_form(records: &SparseRecords) -> Result<PaxForm, Rule> {
 
 fn pairs(numbers: &[u64]) -> Vec<Fragment> {
     let pairs = numbers.chunks_exact(2);
-    pairs.map(|pair| Fragment { offset: pair[0], length: pair[1] }).collect()
+    pairs
+        .map(|pair| Fragment {
+            offset: pair[0],
+            length: pair[1],
+        })
+        .collect()
 }
 
 /// Reads the text in front of a PAX 1.0 file, block by block.
@@ -149,7 +165,8 @@ impl MapText {
                 self.line.push(byte);
                 continue;
             }
-            self.numbers.push(decimal(&self.line).ok_or(Rule::SparseMap)?);
+            self.numbers
+                .push(decimal(&self.line).ok_or(Rule::SparseMap)?);
             self.line.clear();
             let count = usize::try_from(self.numbers[0]).unwrap_or(usize::MAX);
             check_count(count)?;
@@ -166,14 +183,22 @@ mod tests {
     use super::*;
 
     fn map(fragments: &[(u64, u64)], real_size: u64, stored: u64) -> Result<Map, Rule> {
-        let fragments =
-            fragments.iter().map(|&(offset, length)| Fragment { offset, length }).collect();
+        let fragments = fragments
+            .iter()
+            .map(|&(offset, length)| Fragment { offset, length })
+            .collect();
         Map::new(fragments, real_size, stored)
     }
 
     #[test]
     fn fragments_must_fit() {
-        assert_eq!(map(&[(0, 5), (10, 5), (20, 0)], 20, 10).unwrap().fragments.len(), 2);
+        assert_eq!(
+            map(&[(0, 5), (10, 5), (20, 0)], 20, 10)
+                .unwrap()
+                .fragments
+                .len(),
+            2
+        );
         for (fragments, real_size, stored) in [
             (&[(0, 5), (4, 5)][..], 20, 10),
             (&[(10, 5), (0, 5)], 20, 10),
@@ -183,7 +208,10 @@ mod tests {
             (&[(u64::MAX, 1)], 20, 1),
             (&[(21, 0)], 20, 0),
         ] {
-            assert_eq!(map(fragments, real_size, stored), Err(Rule::SparseFragments));
+            assert_eq!(
+                map(fragments, real_size, stored),
+                Err(Rule::SparseFragments)
+            );
         }
         assert!(map(&vec![(0, 0); FRAGMENTS], 0, 0).is_ok());
         assert!(map(&vec![(0, 0); FRAGMENTS + 1], 0, 0).is_err());
@@ -203,7 +231,13 @@ mod tests {
             Ok::<_, Rule>(None)
         };
         assert_eq!(read(b"0\n"), Ok(Some(vec![])));
-        assert_eq!(read(b"1\n3\n4\n"), Ok(Some(vec![Fragment { offset: 3, length: 4 }])));
+        assert_eq!(
+            read(b"1\n3\n4\n"),
+            Ok(Some(vec![Fragment {
+                offset: 3,
+                length: 4
+            }]))
+        );
         assert_eq!(read(b"2\n3\n4\n"), Err(Rule::SparseMap));
         assert_eq!(read(b"4097\n"), Err(Rule::SparseCount { limit: FRAGMENTS }));
         assert_eq!(read(b"99999999999999999999999999\n"), Err(Rule::SparseMap));

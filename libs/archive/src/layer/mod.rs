@@ -58,7 +58,11 @@ pub struct LayerLimits {
 
 impl Default for LayerLimits {
     fn default() -> Self {
-        Self { file_bytes: FILE_BYTES, layer_bytes: LAYER_BYTES, entries: ENTRIES }
+        Self {
+            file_bytes: FILE_BYTES,
+            layer_bytes: LAYER_BYTES,
+            entries: ENTRIES,
+        }
     }
 }
 
@@ -141,9 +145,7 @@ impl From<LayerError> for io::Error {
         let kind = match &error {
             LayerError::Read { source, .. } | LayerError::Sink(source) => source.kind(),
             LayerError::Truncated { .. } => io::ErrorKind::UnexpectedEof,
-            LayerError::LoneZeroBlock { .. } | LayerError::Refused(_) => {
-                io::ErrorKind::InvalidData
-            }
+            LayerError::LoneZeroBlock { .. } | LayerError::Refused(_) => io::ErrorKind::InvalidData,
             LayerError::Unread { .. } => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)

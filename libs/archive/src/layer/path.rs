@@ -43,7 +43,9 @@ impl LayerPath {
                 _ => {}
             }
             if component.len() > COMPONENT_BYTES {
-                return Err(Rule::LongComponent { bytes: component.len() });
+                return Err(Rule::LongComponent {
+                    bytes: component.len(),
+                });
             }
             if !path.is_empty() {
                 path.push(b'/');
@@ -68,7 +70,9 @@ impl LayerPath {
 
     /// Returns the components from the root down.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.0.split(|&b| b == b'/').filter(|component| !component.is_empty())
+        self.0
+            .split(|&b| b == b'/')
+            .filter(|component| !component.is_empty())
     }
 
     /// Returns the last component; the root has none.
@@ -173,6 +177,9 @@ mod tests {
         assert!(top.parent().unwrap().is_root());
         assert_eq!(top.with_file_name(b"d").as_bytes(), b"d");
         assert!(LayerPath::root().parent().is_none());
-        assert_eq!(LayerPath::parse(b"a\x1b[2J").unwrap().to_string(), "a\\x1b[2J");
+        assert_eq!(
+            LayerPath::parse(b"a\x1b[2J").unwrap().to_string(),
+            "a\\x1b[2J"
+        );
     }
 }

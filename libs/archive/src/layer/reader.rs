@@ -84,9 +84,21 @@ impl Walk {
 impl<R: Read> LayerReader<R> {
     /// Starts reading; `reader` needs no buffer of its own.
     pub fn new(reader: R, limits: LayerLimits) -> Self {
-        let LayerLimits { file_bytes, layer_bytes, entries } = limits;
-        let limits = Limits { file_bytes, total_bytes: layer_bytes, entries };
-        Self { members: MemberReader::new(reader, limits), sparse: None, failed: false }
+        let LayerLimits {
+            file_bytes,
+            layer_bytes,
+            entries,
+        } = limits;
+        let limits = Limits {
+            file_bytes,
+            total_bytes: layer_bytes,
+            entries,
+        };
+        Self {
+            members: MemberReader::new(reader, limits),
+            sparse: None,
+            failed: false,
+        }
     }
 
     /// Reads the next entry. At the end it reads the stream to its end and says `None`.
@@ -112,7 +124,11 @@ impl<R: Read> LayerReader<R> {
         let Some(mut member) = self.members.next(raw)? else {
             return Ok(None);
         };
-        self.sparse = member.sparse.take().map(|map| Walk { map, next: 0, at: 0 });
+        self.sparse = member.sparse.take().map(|map| Walk {
+            map,
+            next: 0,
+            at: 0,
+        });
         let real_size = self.sparse.as_ref().map(|walk| walk.map.real_size);
         let entry = entry(&mut member, real_size).map_err(|rule| member.offence(rule))?;
         Ok(Some(entry))
@@ -121,7 +137,9 @@ impl<R: Read> LayerReader<R> {
     fn piece(&self) -> Option<Piece> {
         match &self.sparse {
             Some(walk) => walk.piece(),
-            None => Some(Piece::Data(self.members.remaining())).filter(|_| self.members.remaining() > 0),
+            None => {
+                Some(Piece::Data(self.members.remaining())).filter(|_| self.members.remaining() > 0)
+            }
         }
     }
 
@@ -238,8 +256,13 @@ fn entry(member: &mut Member, real_size: Option<u64>) -> Result<Entry, Rule> {
 fn kind(member: &mut Member, path: &LayerPath, real_size: Option<u64>) -> Result<EntryKind, Rule> {
     Ok(match member.kind {
         Kind::Regular => match real_size {
-            Some(size) => EntryKind::Sparse { size, stored: member.stored },
-            None => EntryKind::Regular { size: member.stored },
+            Some(size) => EntryKind::Sparse {
+                size,
+                stored: member.stored,
+            },
+            None => EntryKind::Regular {
+                size: member.stored,
+            },
         },
         Kind::Directory => EntryKind::Directory,
         Kind::Fifo => EntryKind::Fifo,
@@ -249,7 +272,9 @@ fn kind(member: &mut Member, path: &LayerPath, real_size: Option<u64>) -> Result
                 return Err(Rule::EmptyTarget);
             }
             if target.len() > TARGET_BYTES {
-                return Err(Rule::LongTarget { bytes: target.len() });
+                return Err(Rule::LongTarget {
+                    bytes: target.len(),
+                });
             }
             EntryKind::Symlink { target }
         }

@@ -26,7 +26,10 @@ pub(super) fn read(path: &LayerPath, plain: bool) -> Result<Option<(LayerPath, E
         return Err(Rule::WhiteoutKind);
     }
     if name == OPAQUE {
-        return Ok(Some((path.parent().unwrap_or_default(), EntryKind::OpaqueDir)));
+        return Ok(Some((
+            path.parent().unwrap_or_default(),
+            EntryKind::OpaqueDir,
+        )));
     }
     if name.starts_with(AUFS_PREFIX) {
         return Err(Rule::AufsName);
@@ -39,7 +42,10 @@ pub(super) fn read(path: &LayerPath, plain: bool) -> Result<Option<(LayerPath, E
 
 /// Refuses a path that no file of a layer can have.
 pub(super) fn check_target(path: &LayerPath) -> Result<(), Rule> {
-    if path.components().any(|component| component.starts_with(PREFIX)) {
+    if path
+        .components()
+        .any(|component| component.starts_with(PREFIX))
+    {
         return Err(Rule::WhiteoutComponent);
     }
     Ok(())
@@ -57,7 +63,11 @@ mod tests {
     fn whiteouts_are_told_apart() {
         let hides = |name| Ok(Some((path(name), EntryKind::Whiteout)));
         let empties = |name: &[u8]| {
-            let path = if name.is_empty() { LayerPath::root() } else { LayerPath::parse(name).unwrap() };
+            let path = if name.is_empty() {
+                LayerPath::root()
+            } else {
+                LayerPath::parse(name).unwrap()
+            };
             Ok(Some((path, EntryKind::OpaqueDir)))
         };
         for (name, want) in [

@@ -83,7 +83,9 @@ mod tests {
     const FILE: EntryKind = EntryKind::Regular { size: 0 };
 
     fn names(list: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
-        list.iter().map(|name| (name.as_bytes().to_vec(), b"v".to_vec())).collect()
+        list.iter()
+            .map(|name| (name.as_bytes().to_vec(), b"v".to_vec()))
+            .collect()
     }
 
     #[test]
@@ -100,9 +102,17 @@ mod tests {
             "x",
         ]);
         for (kind, want) in [
-            (FILE, names(&["security.capability", "user.a", "user.overlayish"])),
+            (
+                FILE,
+                names(&["security.capability", "user.a", "user.overlayish"]),
+            ),
             (EntryKind::Directory, names(&["user.a", "user.overlayish"])),
-            (EntryKind::Symlink { target: b"t".to_vec() }, vec![]),
+            (
+                EntryKind::Symlink {
+                    target: b"t".to_vec(),
+                },
+                vec![],
+            ),
             (EntryKind::Fifo, vec![]),
         ] {
             let (keep, dropped) = sort(all.clone(), &kind).unwrap();
@@ -119,13 +129,30 @@ mod tests {
         assert!(sort(one(b"user.", 0), &FILE).is_err());
         assert!(sort(one(&[b"user.", &[b'x'; 250][..]].concat(), 0), &FILE).is_ok());
         assert!(sort(one(&[b"user.", &[b'x'; 251][..]].concat(), 0), &FILE).is_err());
-        assert_eq!(sort(names(&["user.a", "user.a"]), &FILE).unwrap().0.len(), 1);
+        assert_eq!(
+            sort(names(&["user.a", "user.a"]), &FILE).unwrap().0.len(),
+            1
+        );
         let twice = [one(b"user.a", 1), one(b"user.a", 2)].concat();
         assert!(sort(twice, &FILE).is_err());
-        let many = |n| (0..n).map(|i| (format!("user.{i}").into_bytes(), vec![])).collect();
+        let many = |n| {
+            (0..n)
+                .map(|i| (format!("user.{i}").into_bytes(), vec![]))
+                .collect()
+        };
         assert!(sort(many(COUNT), &FILE).is_ok());
-        assert_eq!(sort(many(COUNT + 1), &FILE), Err(Rule::XattrCount { limit: COUNT }));
-        let large = [one(b"user.a", 65_000), one(b"user.b", 65_000), one(b"user.c", 65_000)];
-        assert_eq!(sort(large.concat(), &FILE), Err(Rule::XattrBytes { limit: TOTAL_BYTES }));
+        assert_eq!(
+            sort(many(COUNT + 1), &FILE),
+            Err(Rule::XattrCount { limit: COUNT })
+        );
+        let large = [
+            one(b"user.a", 65_000),
+            one(b"user.b", 65_000),
+            one(b"user.c", 65_000),
+        ];
+        assert_eq!(
+            sort(large.concat(), &FILE),
+            Err(Rule::XattrBytes { limit: TOTAL_BYTES })
+        );
     }
 }

@@ -17,8 +17,8 @@ use std::io::{self, Read};
 use crate::header::{BLOCK, BLOCK_BYTES, Header, padding};
 use crate::layer::{LayerError, RawSink, Timestamp};
 use crate::pax::{self, Records};
-use crate::sparse::{self, Map, MapText, PaxForm};
 use crate::source::Source;
+use crate::sparse::{self, Map, MapText, PaxForm};
 
 pub(crate) use rules::shown;
 pub use rules::{Offence, Rule};
@@ -71,7 +71,11 @@ pub(crate) struct Member {
 impl Member {
     /// Says that this entry breaks a rule.
     pub(crate) fn offence(&self, rule: Rule) -> Offence {
-        Offence { entry: shown(&self.name), offset: self.offset, rule }
+        Offence {
+            entry: shown(&self.name),
+            offset: self.offset,
+            rule,
+        }
     }
 }
 
@@ -125,7 +129,10 @@ impl<R: Read> MemberReader<R> {
     /// Lends up to `most` bytes of content; content must be left.
     pub(crate) fn chunk(&mut self, most: u64) -> Result<&[u8], LayerError> {
         let offset = self.source.offset();
-        let there = self.source.want(1).map_err(|source| LayerError::Read { offset, source })?;
+        let there = self
+            .source
+            .want(1)
+            .map_err(|source| LayerError::Read { offset, source })?;
         if there == 0 {
             return Err(LayerError::Truncated { offset });
         }
@@ -138,7 +145,9 @@ impl<R: Read> MemberReader<R> {
     /// Reads up to `most` bytes of content; content must be left.
     pub(crate) fn read(&mut self, out: &mut [u8], most: u64) -> Result<usize, LayerError> {
         let offset = self.source.offset();
-        let most = usize::try_from(most.min(self.remaining)).unwrap_or(usize::MAX).min(out.len());
+        let most = usize::try_from(most.min(self.remaining))
+            .unwrap_or(usize::MAX)
+            .min(out.len());
         let count = self
             .source
             .read(&mut out[..most])
@@ -174,7 +183,9 @@ impl<R: Read> MemberReader<R> {
     /// Reads the next entry. At the end of the archive what is left of the stream goes to `raw`.
     pub(crate) fn next(&mut self, raw: &mut dyn RawSink) -> Result<Option<Member>, LayerError> {
         if self.remaining > 0 {
-            return Err(LayerError::Unread { bytes: self.remaining });
+            return Err(LayerError::Unread {
+                bytes: self.remaining,
+            });
         }
         if self.ended {
             return Ok(None);
@@ -205,13 +216,19 @@ impl<R: Read> MemberReader<R> {
     /// Reads a block; `None` where the stream ends.
     fn block(&mut self, raw: &mut dyn RawSink) -> Result<Option<[u8; BLOCK]>, LayerError> {
         let offset = self.source.offset();
-        match self.source.want(BLOCK).map_err(|source| LayerError::Read { offset, source })? {
+        match self
+            .source
+            .want(BLOCK)
+            .map_err(|source| LayerError::Read { offset, source })?
+        {
             0 => return Ok(None),
             there if there < BLOCK => return Err(LayerError::Truncated { offset }),
             _ => {}
         }
         if offset >= self.limits.total_bytes {
-            let rule = Rule::TotalBytes { limit: self.limits.total_bytes };
+            let rule = Rule::TotalBytes {
+                limit: self.limits.total_bytes,
+            };
             return Err(refuse(b"", offset, rule));
         }
         let bytes = self.source.take(BLOCK);
@@ -231,8 +248,10 @@ impl<R: Read> MemberReader<R> {
         let mut left = count;
         while left > 0 {
             let offset = self.source.offset();
-            let there =
-                self.source.want(1).map_err(|source| LayerError::Read { offset, source })?;
+            let there = self
+                .source
+                .want(1)
+                .map_err(|source| LayerError::Read { offset, source })?;
             if there == 0 {
                 return Err(LayerError::Truncated { offset });
             }
@@ -269,13 +288,17 @@ impl<R: Read> MemberReader<R> {
         self.ended = true;
         loop {
             let at = self.source.offset();
-            let there =
-                self.source.want(1).map_err(|source| LayerError::Read { offset: at, source })?;
+            let there = self
+                .source
+                .want(1)
+                .map_err(|source| LayerError::Read { offset: at, source })?;
             if there == 0 {
                 return Ok(None);
             }
             if at > self.limits.total_bytes {
-                let rule = Rule::TotalBytes { limit: self.limits.total_bytes };
+                let rule = Rule::TotalBytes {
+                    limit: self.limits.total_bytes,
+                };
                 return Err(refuse(b"", offset, rule));
             }
             raw.raw(self.source.take(there)).map_err(LayerError::Sink)?;
@@ -294,7 +317,9 @@ impl<R: Read> MemberReader<R> {
         let size = header.size().map_err(refuse)?;
         overrides.bytes = overrides.bytes.saturating_add(size);
         if overrides.bytes > METADATA_BYTES {
-            return Err(refuse(Rule::Metadata { limit: METADATA_BYTES }));
+            return Err(refuse(Rule::Metadata {
+                limit: METADATA_BYTES,
+            }));
         }
         // To some readers a PAX size counts for whatever header comes next, to others it waits
         // for the entry.
@@ -322,9 +347,19 @@ impl<R: Read> MemberReader<R> {
             }
             flag => {
                 let (slot, what, empty, nul) = if flag == b'L' {
-                    (&mut overrides.long_name, "name", Rule::EmptyName, Rule::NulInName)
+                    (
+                        &mut overrides.long_name,
+                        "name",
+                        Rule::EmptyName,
+                        Rule::NulInName,
+                    )
                 } else {
-                    (&mut overrides.long_link, "link target", Rule::EmptyTarget, Rule::NulInTarget)
+                    (
+                        &mut overrides.long_link,
+                        "link target",
+                        Rule::EmptyTarget,
+                        Rule::NulInTarget,
+                    )
                 };
                 while bytes.last() == Some(&0) {
                     bytes.pop();
@@ -361,21 +396,31 @@ impl<R: Read> MemberReader<R> {
         overrides: Overrides,
         raw: &mut dyn RawSink,
     ) -> Result<Member, LayerError> {
-        let Overrides { offset, pax, long_name, long_link, .. } = overrides;
+        let Overrides {
+            offset,
+            pax,
+            long_name,
+            long_link,
+            ..
+        } = overrides;
         let offset = offset.unwrap_or(at);
         let mut pax = pax.unwrap_or_default();
         let sparse_name = pax.sparse.name.take();
         // GNU tar gives a sparse file a made-up `path` beside its GNU.sparse.name.
         let two_names = long_name.is_some() && (pax.path.is_some() || sparse_name.is_some());
         let sparse_named = sparse_name.is_some();
-        let name =
-            sparse_name.or(pax.path.take()).or(long_name).unwrap_or_else(|| header.name());
+        let name = sparse_name
+            .or(pax.path.take())
+            .or(long_name)
+            .unwrap_or_else(|| header.name());
         let refuse = |rule| refuse(&name, offset, rule);
         if two_names {
             return Err(refuse(Rule::TwoOverrides { what: "name" }));
         }
         if long_link.is_some() && pax.link_path.is_some() {
-            return Err(refuse(Rule::TwoOverrides { what: "link target" }));
+            return Err(refuse(Rule::TwoOverrides {
+                what: "link target",
+            }));
         }
         self.count(&name, offset)?;
         let kind = kind(header, &name).map_err(refuse)?;
@@ -388,7 +433,10 @@ impl<R: Read> MemberReader<R> {
             gid: owner(pax.gid, header.gid(), "gid").map_err(refuse)?,
             mtime: match pax.mtime {
                 Some(mtime) => mtime,
-                None => Timestamp { secs: header.mtime().map_err(refuse)?, nanos: 0 },
+                None => Timestamp {
+                    secs: header.mtime().map_err(refuse)?,
+                    nanos: 0,
+                },
             },
             device: (0, 0),
             stored: pax.size.map_or_else(|| header.size(), Ok).map_err(refuse)?,
@@ -408,7 +456,9 @@ impl<R: Read> MemberReader<R> {
             _ => {}
         }
         if kind != Kind::Regular && member.stored > 0 {
-            return Err(refuse(Rule::SizeOnHeaderOnly { size: member.stored }));
+            return Err(refuse(Rule::SizeOnHeaderOnly {
+                size: member.stored,
+            }));
         }
         self.bound(member.stored).map_err(refuse)?;
         let form = sparse::pax_form(&pax.sparse).map_err(refuse)?;
@@ -420,9 +470,14 @@ impl<R: Read> MemberReader<R> {
         self.padding = padding(member.stored);
         let name_for_errors = &name;
         if header.type_flag() == b'S' {
-            member.sparse = Some(self.gnu_map(header, member.stored, name_for_errors, offset, raw)?);
+            member.sparse =
+                Some(self.gnu_map(header, member.stored, name_for_errors, offset, raw)?);
         } else if form != PaxForm::None {
-            let real_size = pax.sparse.real_size.ok_or(Rule::SparseMap).map_err(refuse)?;
+            let real_size = pax
+                .sparse
+                .real_size
+                .ok_or(Rule::SparseMap)
+                .map_err(refuse)?;
             let (fragments, stored) = match form {
                 PaxForm::Listed(fragments) => (fragments, member.stored),
                 _ => self.text_map(member.stored, name_for_errors, offset, raw)?,
@@ -445,9 +500,15 @@ impl<R: Read> MemberReader<R> {
         if size > limit {
             return Err(Rule::FileBytes { size, limit });
         }
-        let total = self.source.offset().saturating_add(size).saturating_add(self.holes);
+        let total = self
+            .source
+            .offset()
+            .saturating_add(size)
+            .saturating_add(self.holes);
         if total > self.limits.total_bytes {
-            return Err(Rule::TotalBytes { limit: self.limits.total_bytes });
+            return Err(Rule::TotalBytes {
+                limit: self.limits.total_bytes,
+            });
         }
         Ok(())
     }
@@ -471,7 +532,9 @@ impl<R: Read> MemberReader<R> {
             blocks += 1;
             sparse::check_count(blocks).map_err(refuse)?;
             let at = self.source.offset();
-            let block = self.block(raw)?.ok_or(LayerError::Truncated { offset: at })?;
+            let block = self
+                .block(raw)?
+                .ok_or(LayerError::Truncated { offset: at })?;
             sparse::read_gnu(&block[..504], &mut fragments).map_err(refuse)?;
             continues = block[504] != 0;
         }
@@ -491,9 +554,14 @@ impl<R: Read> MemberReader<R> {
         let mut text = MapText::default();
         let mut left = stored;
         loop {
-            left = left.checked_sub(BLOCK_BYTES).ok_or(Rule::SparseMap).map_err(refuse)?;
+            left = left
+                .checked_sub(BLOCK_BYTES)
+                .ok_or(Rule::SparseMap)
+                .map_err(refuse)?;
             let at = self.source.offset();
-            let block = self.block(raw)?.ok_or(LayerError::Truncated { offset: at })?;
+            let block = self
+                .block(raw)?
+                .ok_or(LayerError::Truncated { offset: at })?;
             if let Some(fragments) = text.block(&block).map_err(refuse)? {
                 return Ok((fragments, left));
             }
@@ -506,7 +574,11 @@ fn refuse(name: &[u8], offset: u64, rule: Rule) -> LayerError {
         Some(end) if end > 0 => &name[..end],
         _ => name,
     };
-    LayerError::Refused(Offence { entry: shown(name), offset, rule })
+    LayerError::Refused(Offence {
+        entry: shown(name),
+        offset,
+        rule,
+    })
 }
 
 fn is_zero(block: &[u8; BLOCK]) -> bool {
