@@ -1,1 +1,7 @@
-fn main() {}
+//! `ocitool`: see [`ocitool`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ocitool::main()
+}

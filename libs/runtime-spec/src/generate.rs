@@ -446,7 +446,17 @@ impl Work<'_> {
             }
         }
         let given = self.options.mounts.clone();
+        let gone: Vec<_> = self
+            .options
+            .mounts_removed
+            .iter()
+            .filter_map(|path| clean_absolute(path))
+            .collect();
         let list = self.spec.list(&["mounts"])?;
+        list.retain(|entry| {
+            let there = entry["destination"].as_str().and_then(clean_absolute);
+            there.is_none_or(|there| !gone.contains(&there))
+        });
         let at = |list: &[Value], mount: &Mount| {
             list.iter().position(|entry| {
                 let there = entry["destination"].as_str().and_then(clean_absolute);

@@ -62,6 +62,8 @@ pub struct GenerateOptions {
     pub no_new_privileges: Option<bool>,
     /// Mounts; one with the destination of a mount that is there replaces it.
     pub mounts: Vec<Mount>,
+    /// Destinations of mounts that are to go; done before mounts are added.
+    pub mounts_removed: Vec<String>,
     /// What becomes of the image's volumes.
     pub volumes: VolumePolicy,
     /// Capabilities to add.

@@ -339,7 +339,7 @@ mod tests {
             ("read", "SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW"),
             ("chroot", "SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW"),
             ("bpf", "SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW"),
-            ("setns", "SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW"),
+            ("perf_event_open", "SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW"),
             ("init_module", "SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW"),
             ("kexec_load", "SCMP_ACT_ERRNO", "SCMP_ACT_ERRNO"),
         ] {

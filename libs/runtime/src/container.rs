@@ -56,8 +56,11 @@ pub struct CreateOptions {
     pub console_socket: Option<PathBuf>,
     /// Where the number of its first process is written.
     pub pid_file: Option<PathBuf>,
-    /// Open files from 3 on that it inherits (`LISTEN_FDS`).
+    /// Open files from 3 on that it inherits.
     pub preserve_fds: u32,
+    /// Sockets from 3 on that a service manager opened (`LISTEN_FDS`); the runtime passes them on
+    /// by itself.
+    pub listen_fds: u32,
 }
 
 /// How a container is run in the foreground.
@@ -65,8 +68,11 @@ pub struct CreateOptions {
 pub struct RunOptions {
     /// Where the number of its first process is written.
     pub pid_file: Option<PathBuf>,
-    /// Open files from 3 on that it inherits (`LISTEN_FDS`).
+    /// Open files from 3 on that it inherits.
     pub preserve_fds: u32,
+    /// Sockets from 3 on that a service manager opened (`LISTEN_FDS`); the runtime passes them on
+    /// by itself.
+    pub listen_fds: u32,
 }
 
 /// What is executed in a container that runs.
@@ -74,8 +80,10 @@ pub struct RunOptions {
 pub struct ExecOptions {
     /// The program and its arguments.
     pub args: Vec<OsString>,
-    /// `UID[:GID]`, numbers only: names are not looked up by all runtimes.
-    pub user: Option<String>,
+    /// User and group number; that of the container otherwise. Runtimes look no names up.
+    pub user: Option<(u32, u32)>,
+    /// Supplementary groups.
+    pub additional_gids: Vec<u32>,
     /// The directory to start in.
     pub cwd: Option<String>,
     /// More environment, `NAME=VALUE`.
@@ -165,7 +173,7 @@ impl Runtime {
         path_option(&mut command, "--pid-file", options.pid_file.as_deref());
         preserve(&mut command, options.preserve_fds);
         command.arg(id.as_str());
-        sys::file::close_range_on_exec(3 + options.preserve_fds)?;
+        close_others(options.preserve_fds, options.listen_fds)?;
         self.expect_success(foreground::run(&mut command, self.program(), &|| ())?, VERB)
     }
 
@@ -189,7 +197,7 @@ impl Runtime {
         path_option(&mut command, "--pid-file", options.pid_file.as_deref());
         preserve(&mut command, options.preserve_fds);
         command.arg(id.as_str());
-        sys::file::close_range_on_exec(3 + options.preserve_fds)?;
+        close_others(options.preserve_fds, options.listen_fds)?;
         foreground::run(&mut command, self.program(), on_signal)
     }
 
@@ -225,10 +233,14 @@ impl Runtime {
         on_signal: &dyn Fn(),
     ) -> Result<Exit, RuntimeError> {
         let mut command = self.command("exec");
-        for (flag, value) in [("--user", &options.user), ("--cwd", &options.cwd)] {
-            if let Some(value) = value {
-                command.arg(flag).arg(value);
-            }
+        if let Some((uid, gid)) = options.user {
+            command.arg("--user").arg(format!("{uid}:{gid}"));
+        }
+        for gid in &options.additional_gids {
+            command.arg("--additional-gids").arg(gid.to_string());
+        }
+        if let Some(cwd) = &options.cwd {
+            command.arg("--cwd").arg(cwd);
         }
         for (flag, values) in [("--env", &options.env), ("--cap", &options.cap_add)] {
             for value in values {
@@ -248,7 +260,7 @@ impl Runtime {
         );
         path_option(&mut command, "--pid-file", options.pid_file.as_deref());
         command.arg(id.as_str()).args(&options.args);
-        sys::file::close_range_on_exec(3)?;
+        close_others(0, 0)?;
         foreground::run(&mut command, self.program(), on_signal)
     }
 
@@ -315,6 +327,13 @@ impl Runtime {
             }),
         }
     }
+}
+
+/// Keeps what was not meant for the container from the runtime: an open directory of the host is
+/// a way out (CVE-2024-21626).
+fn close_others(preserve_fds: u32, listen_fds: u32) -> Result<(), RuntimeError> {
+    let first = preserve_fds.saturating_add(listen_fds).saturating_add(3);
+    Ok(sys::file::close_range_on_exec(first)?)
 }
 
 fn path_option(command: &mut Command, flag: &str, path: Option<&Path>) {

@@ -1,0 +1,38 @@
+//! `ocitool delete`: delete a container.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use runtime::ContainerId;
+
+use crate::session::RuntimeArgs;
+
+const AFTER: &str = "\
+EXAMPLES:
+  ocitool kill web KILL; ocitool delete web
+  ocitool delete --force web
+
+EXIT STATUS:
+0 when the container was deleted, 1 when not, 2 when the call was wrong.";
+
+/// Delete a container
+///
+/// Removes the runtime's state and the cgroup of a container that ended. The bundle and the root
+/// file system stay.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct Args {
+    /// Name of the container
+    #[arg(value_name = "ID")]
+    id: ContainerId,
+    /// Kill it first when it runs
+    #[arg(long, short)]
+    force: bool,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    args.runtime.find()?.delete(&args.id, args.force)?;
+    Ok(ExitCode::SUCCESS)
+}

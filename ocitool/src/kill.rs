@@ -1,0 +1,44 @@
+//! `ocitool kill`: send a signal to a container.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use runtime::ContainerId;
+
+use crate::session::RuntimeArgs;
+
+const AFTER: &str = "\
+EXAMPLES:
+  ocitool kill web
+  ocitool kill web KILL
+
+EXIT STATUS:
+0 when the signal was sent, 1 when not, 2 when the call was wrong.";
+
+/// Send a signal to the first process of a container
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct Args {
+    /// Name of the container
+    #[arg(value_name = "ID")]
+    id: ContainerId,
+    /// Signal, by name or number
+    #[arg(value_name = "SIGNAL", default_value = "TERM", value_parser = parse_signal)]
+    signal: String,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    args.runtime.find()?.kill(&args.id, &args.signal)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Holds the text to what can be a signal; which ones there are, the runtime knows.
+fn parse_signal(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+');
+    if text.is_empty() || text.len() > 16 || !plain {
+        return Err("not a signal such as TERM, SIGTERM or 15".to_owned());
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,131 @@
+//! `ocitool run`: run a container in the foreground.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context, Result, anyhow};
+use runtime::{Bundle, ContainerId, Rootfs, RunOptions};
+use runtime_spec::Spec;
+use runtime_spec::spec::SPEC_BYTES;
+use term::{Explain, Interrupt};
+
+use crate::input;
+use crate::session::{self, RuntimeArgs};
+use crate::spec_args::SpecArgs;
+
+const AFTER: &str = "\
+EXAMPLES:
+  ocitool run --image-config image.json --rootfs ROOT
+  ocitool run --image-config image.json --rootfs ROOT -t -- /bin/sh
+  ocitool generate --rootfs ROOT -- /bin/id | ocitool run --config -
+  ocitool run --bundle DIR web
+
+FILES:
+  /run/ocitool/bundle-*
+Temporary bundles; $XDG_RUNTIME_DIR/ocitool for users other than root.
+
+EXIT STATUS:
+That of the container's program, 128 + N when signal N ended it; that of the runtime when it could not start the program; 1 when something failed before, 2 when the call was wrong.";
+
+/// Run a container in the foreground
+///
+/// Hands a configuration to the OCI runtime and waits. Standard input, output and error are those
+/// of ocitool; with --terminal the runtime connects the terminal. Signals are passed on, and the
+/// exit status is that of the container's program. The container is deleted when it ends.
+///
+/// The configuration comes from a bundle, from a file, or is made from that of an image; options
+/// edit it. Except with --bundle it goes to a temporary bundle (mode 0700) that is removed
+/// afterwards. A root file system in which /dev, /proc or /sys is a symlink is refused.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER)]
+#[command(group = clap::ArgGroup::new("source").required(true).args(["config", "bundle", "image_config"]))]
+pub(crate) struct Args {
+    /// Name of the container [default: made up]
+    #[arg(value_name = "ID")]
+    id: Option<ContainerId>,
+    /// Configuration, - for standard input
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory with config.json, used as it is
+    #[arg(long, short, value_name = "DIR")]
+    bundle: Option<PathBuf>,
+    /// Configuration of the image to run, - for standard input
+    #[arg(long, value_name = "FILE")]
+    image_config: Option<PathBuf>,
+    /// File to write the number of the container's first process to
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+    /// Open files from 3 on that the container inherits
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    preserve_fds: u32,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+    #[command(flatten)]
+    spec: SpecArgs,
+}
+
+pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    let runtime = args.runtime.find_to_start()?;
+    let id = match args.id {
+        Some(id) => id,
+        None => session::fresh_id().parse()?,
+    };
+    let bundle = match &args.bundle {
+        Some(dir) => {
+            let bundle = Bundle::at(dir);
+            let spec = Spec::parse(&bundle.config()?)?;
+            check_root(&bundle, &spec)?;
+            bundle
+        }
+        None => {
+            let template = args.config.as_deref().map(read_config).transpose()?;
+            let mut spec = args.spec.build(args.image_config.as_deref(), template)?;
+            make_root_absolute(&mut spec, args.config.as_deref())?;
+            let bundle = Bundle::temporary(&session::bundle_parent(), &spec.to_json()?)?;
+            check_root(&bundle, &spec)?;
+            bundle
+        }
+    };
+    let options = RunOptions {
+        pid_file: args.pid_file,
+        preserve_fds: args.preserve_fds,
+        listen_fds: session::listen_fds(),
+    };
+    // A signal is for the container; without this the second one would end ocitool alone.
+    let asked = interrupt.flag();
+    let exit = runtime.run(&id, bundle.path(), &options, &|| {
+        asked.store(false, Ordering::Relaxed)
+    });
+    bundle.remove()?;
+    Ok(ExitCode::from(exit?.code()))
+}
+
+fn read_config(path: &Path) -> Result<Spec> {
+    let bytes = input::read(path, SPEC_BYTES)?;
+    Spec::parse(&bytes).with_context(|| format!("reading {}", path.display()))
+}
+
+/// A relative root.path starts at the directory of the file that it was read from.
+fn make_root_absolute(spec: &mut Spec, config: Option<&Path>) -> Result<()> {
+    let path = spec.root_path().unwrap_or("rootfs").to_owned();
+    let base = config
+        .filter(|path| *path != Path::new("-"))
+        .and_then(Path::parent)
+        .unwrap_or(Path::new(""));
+    let absolute = std::path::absolute(base.join(path)).context("finding the root file system")?;
+    let text = absolute.to_str();
+    let text = text.ok_or_else(|| anyhow!("path {} is not UTF-8", absolute.display()))?;
+    spec.set(&["root", "path"], text)?;
+    Ok(())
+}
+
+/// Opens and checks the root file system of a bundle.
+pub(crate) fn check_root(bundle: &Bundle, spec: &Spec) -> Result<Rootfs> {
+    let path = bundle
+        .root_of(spec)
+        .ok_or_else(|| anyhow!("config.json has no root.path"))?;
+    let root = Rootfs::open(&path).hint(|| "name the root file system with --rootfs DIR")?;
+    root.check()?;
+    Ok(root)
+}

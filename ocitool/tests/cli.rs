@@ -1,0 +1,390 @@
+//! The program without privilege: what it writes, says and exits with.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use common::{done, image_config, json, ocitool, rootfs, run, run_with_stdin};
+
+#[test]
+fn generate_pipes_into_validate() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = rootfs(dir.path());
+    let image = image_config(r#"{"User":"web","Cmd":["/bin/sh"],"Labels":{"a.b":"c"}}"#);
+    let made = run_with_stdin(
+        &[
+            "generate",
+            "--image-config",
+            "-",
+            "--rootfs",
+            root.to_str().unwrap(),
+        ],
+        image.as_bytes(),
+    );
+    assert_eq!(made.status, 0, "{made:?}");
+    assert!(
+        made.stderr.contains("labels of the image left out"),
+        "{}",
+        made.stderr
+    );
+    let config = json(&made.stdout);
+    assert_eq!(config["process"]["user"]["uid"], 100);
+    assert_eq!(config["root"]["path"], root.to_str().unwrap());
+    let checked = run_with_stdin(&["validate", "-"], made.stdout.as_bytes());
+    assert_eq!(checked.status, 0, "{checked:?}");
+    assert!(
+        checked.stdout.lines().all(|line| line.starts_with("may: ")),
+        "{}",
+        checked.stdout
+    );
+
+    let mut generate = ocitool(["generate", "--root-path", "x", "--", "sh"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let validate = ocitool(["validate", "-"])
+        .stdin(generate.stdout.take().unwrap())
+        .output()
+        .unwrap();
+    assert!(generate.wait().unwrap().success());
+    assert_eq!(done(validate).status, 0);
+}
+
+#[test]
+fn validate_says_what_is_wrong_and_exits_so() {
+    let bad = br#"{"ociVersion":"1.0.2","root":{"path":"rootfs"},"process":{"cwd":"rel","args":["a"],"user":{}},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}}}"#;
+    let out = run_with_stdin(&["validate", "-"], bad);
+    assert_eq!(
+        (out.status, out.stdout.as_str()),
+        (1, "must: $.process.cwd: \"rel\" is not an absolute path\n")
+    );
+    let out = run_with_stdin(&["validate", "--json", "-"], bad);
+    assert_eq!(out.status, 1);
+    let answer = json(&out.stdout);
+    assert_eq!(answer["valid"], false);
+    assert_eq!(answer["findings"][0]["path"], "$.process.cwd");
+    assert_eq!(answer["findings"][0]["severity"], "must");
+    assert!(
+        answer["findings"][0]["reference"]
+            .as_str()
+            .unwrap()
+            .ends_with("config.md#process")
+    );
+
+    let extra = String::from_utf8_lossy(bad)
+        .replace("\"rel\"", "\"/\"")
+        .replace("\"root\"", "\"new\":1,\"root\"");
+    for (level, want) in [("must", 0), ("should", 0), ("may", 1)] {
+        let out = run_with_stdin(&["validate", "--level", level, "-"], extra.as_bytes());
+        assert_eq!(out.status, want, "{level}: {}", out.stdout);
+    }
+    assert_eq!(run_with_stdin(&["validate", "-"], b"").status, 1);
+    assert_eq!(run(&["validate", "/no/such/file"]).status, 2);
+    assert_eq!(run(&["validate", "--no-such-flag"]).status, 2);
+}
+
+#[test]
+fn a_template_is_edited_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.json");
+    let file = file.to_str().unwrap();
+    assert_eq!(run(&["generate", "--output", file, "--", "sh"]).status, 0);
+    let mut before = json(&fs::read_to_string(file).unwrap());
+    before["x-unknown"] = serde_json::json!({"kept": [1, null]});
+    fs::write(file, before.to_string()).unwrap();
+    let out = run(&[
+        "generate",
+        "--template",
+        file,
+        "--output",
+        file,
+        "--hostname",
+        "other",
+    ]);
+    assert_eq!(out.status, 0, "{out:?}");
+    let after = json(&fs::read_to_string(file).unwrap());
+    before["hostname"] = "other".into();
+    assert_eq!(after, before);
+}
+
+#[test]
+fn old_names_of_flags_still_work() {
+    let out = run(&[
+        "generate",
+        "--rootfs-path",
+        "/r",
+        "--readonly",
+        "--args",
+        "a",
+        "--args",
+        "-b",
+        "--tty",
+        "--process-cwd",
+        "/w",
+        "--process-uid",
+        "5",
+        "--process-gid",
+        "6",
+        "--groups",
+        "7,8",
+        "--uidmappings",
+        "0:1000:10",
+        "--gidmappings",
+        "0:1000:10",
+        "--cap-drop",
+        "all",
+        "--cap-add",
+        "kill",
+        "--label",
+        "com.example=x",
+        "--linux-pids-limit",
+        "-1",
+        "--mount-cgroups",
+        "no",
+        "--oom-score-adj",
+        "-5",
+        "--hook",
+        "prestart:/bin/true",
+    ]);
+    assert_eq!(out.status, 0, "{out:?}");
+    let config = json(&out.stdout);
+    assert_eq!(config["root"], json(r#"{"path":"/r","readonly":true}"#));
+    assert_eq!(config["process"]["args"], json(r#"["a","-b"]"#));
+    assert_eq!(
+        config["process"]["user"],
+        json(r#"{"uid":5,"gid":6,"additionalGids":[6,7,8]}"#)
+    );
+    assert_eq!(
+        config["process"]["capabilities"]["bounding"],
+        json(r#"["CAP_KILL"]"#)
+    );
+    assert_eq!(config["process"]["oomScoreAdj"], -5);
+    assert_eq!(config["annotations"]["com.example"], "x");
+    assert_eq!(config["linux"]["resources"].get("pids"), None);
+    assert!(!out.stdout.contains("/sys/fs/cgroup"));
+    assert_eq!(config["hooks"]["prestart"][0]["path"], "/bin/true");
+}
+
+#[test]
+fn hostile_root_file_systems_are_refused() {
+    let generate = |root: &std::path::Path| {
+        run(&[
+            "generate",
+            "--user",
+            "web",
+            "--rootfs",
+            root.to_str().unwrap(),
+            "--",
+            "sh",
+        ])
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let root = rootfs(dir.path());
+    let passwd = root.join("etc/passwd");
+    fs::write(dir.path().join("passwd"), "web:x:0:0::/:\n").unwrap();
+
+    fs::remove_file(&passwd).unwrap();
+    symlink("../../passwd", &passwd).unwrap();
+    let out = generate(&root);
+    assert_eq!(out.status, 1, "a symlink must not lead out: {out:?}");
+    assert!(
+        out.stderr.contains("not in the image's /etc/passwd"),
+        "{}",
+        out.stderr
+    );
+
+    fs::remove_file(&passwd).unwrap();
+    assert!(
+        Command::new("mkfifo")
+            .arg(&passwd)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let out = generate(&root);
+    assert!(
+        out.status == 1 && out.stderr.contains("is a fifo"),
+        "{out:?}"
+    );
+
+    fs::remove_file(&passwd).unwrap();
+    fs::write(&passwd, vec![b'x'; (1 << 20) + 1]).unwrap();
+    let out = generate(&root);
+    assert!(
+        out.status == 1 && out.stderr.contains("more than 1048576 bytes"),
+        "{out:?}"
+    );
+
+    fs::write(&passwd, common::PASSWD).unwrap();
+    assert_eq!(generate(&root).status, 0);
+    fs::remove_dir(root.join("dev")).unwrap();
+    symlink("/tmp", root.join("dev")).unwrap();
+    let out = generate(&root);
+    assert!(
+        out.status == 1
+            && out
+                .stderr
+                .contains("/dev of the root file system is a symlink"),
+        "{out:?}"
+    );
+}
+
+#[test]
+fn errors_name_the_next_step() {
+    let image = image_config(r#"{"User":"web","Cmd":["sh"]}"#);
+    let out = run_with_stdin(&["generate", "--image-config", "-"], image.as_bytes());
+    assert_eq!(out.status, 1);
+    assert!(
+        out.stderr
+            .contains("hint: give the root file system with --rootfs"),
+        "{}",
+        out.stderr
+    );
+    let out = run_with_stdin(
+        &["generate", "--image-config", "-"],
+        image_config("{}").as_bytes(),
+    );
+    assert!(
+        out.stderr.contains("hint: say what to start after --"),
+        "{}",
+        out.stderr
+    );
+    let out = run(&["run", "--runtime", "no-such-runtime", "--bundle", "/"]);
+    assert!(
+        out.status == 1 && out.stderr.contains("hint: install runc"),
+        "{out:?}"
+    );
+    assert_eq!(run(&["run", "id"]).status, 2);
+    assert_eq!(run(&["start", "../x"]).status, 2);
+}
+
+/// umoci converts the same image by the same document.
+#[test]
+fn conversion_agrees_with_umoci() {
+    if let Err(reason) = common::installed("umoci") {
+        println!("skipped: {reason}");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let root = rootfs(dir.path());
+    let umoci = |args: &[&str]| {
+        let out = Command::new("umoci")
+            .args(args)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "umoci {args:?}: {}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+    };
+    umoci(&["init", "--layout", "l"]);
+    umoci(&["new", "--image", "l:t"]);
+    let users = [
+        "",
+        "0",
+        "root",
+        "web",
+        "web:extra",
+        "100:200",
+        "1234",
+        "1234:5",
+        "web:7",
+    ];
+    for user in users {
+        umoci(&[
+            "config",
+            "--image",
+            "l:t",
+            "--config.user",
+            user,
+            "--config.entrypoint",
+            "/e",
+            "--config.entrypoint",
+            "x",
+            "--config.cmd",
+            "y",
+            "--config.env",
+            "FOO=bar",
+            "--config.workingdir",
+            "/w",
+            "--config.volume",
+            "/data",
+            "--config.exposedports",
+            "80/tcp",
+            "--config.label",
+            "org.opencontainers.image.title=T",
+            "--config.stopsignal",
+            "SIGINT",
+            "--author",
+            "me",
+            "--created",
+            "2020-01-02T03:04:05Z",
+        ]);
+        umoci(&[
+            "raw",
+            "runtime-config",
+            "--image",
+            "l:t",
+            "--rootfs",
+            "root",
+            "theirs.json",
+        ]);
+        let theirs = json(&fs::read_to_string(dir.path().join("theirs.json")).unwrap());
+        let index = json(&fs::read_to_string(dir.path().join("l/index.json")).unwrap());
+        let blob = |digest: &serde_json::Value| {
+            let hex = digest
+                .as_str()
+                .unwrap()
+                .trim_start_matches("sha256:")
+                .to_owned();
+            fs::read_to_string(dir.path().join("l/blobs/sha256").join(hex)).unwrap()
+        };
+        let manifest = json(&blob(&index["manifests"][0]["digest"]));
+        let config = blob(&manifest["config"]["digest"]);
+        let out = run_with_stdin(
+            &[
+                "generate",
+                "--image-config",
+                "-",
+                "--rootfs",
+                root.to_str().unwrap(),
+            ],
+            config.as_bytes(),
+        );
+        assert_eq!(out.status, 0, "{out:?}");
+        let ours = json(&out.stdout);
+        for key in ["args", "cwd"] {
+            assert_eq!(
+                ours["process"][key], theirs["process"][key],
+                "{user}: {key}"
+            );
+        }
+        for key in ["uid", "gid"] {
+            assert_eq!(
+                ours["process"]["user"][key], theirs["process"]["user"][key],
+                "{user}: {key}"
+            );
+        }
+        assert_eq!(ours["annotations"], theirs["annotations"], "{user}");
+        let has_data = |config: &serde_json::Value| {
+            config["mounts"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|m| m["destination"] == "/data" && m["type"] == "tmpfs")
+        };
+        assert!(has_data(&ours) && has_data(&theirs));
+        let env = |config: &serde_json::Value, entry: &str| {
+            config["process"]["env"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|e| e == entry)
+        };
+        assert!(env(&ours, "FOO=bar") && env(&theirs, "FOO=bar"));
+    }
+}

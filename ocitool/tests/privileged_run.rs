@@ -1,0 +1,411 @@
+//! Containers that really run, by runc and crun.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Done, done, image_config, json, no_containers, ocitool, rootfs};
+
+/// A place with a root file system and a state directory; what is left of containers goes with it.
+struct Place {
+    dir: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Place {
+    fn new() -> Option<Self> {
+        if let Some(reason) = no_containers("runc") {
+            println!("skipped: {reason}");
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let root = rootfs(dir.path());
+        Some(Self { dir, root })
+    }
+
+    fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    fn verb(&self, verb: &str, args: &[&str]) -> Command {
+        let mut command = ocitool([verb, "--runtime", "runc", "--root"]);
+        command.arg(self.state()).args(args);
+        command
+    }
+
+    fn call(&self, verb: &str, args: &[&str]) -> Done {
+        done(self.verb(verb, args).output().unwrap())
+    }
+
+    /// Runs an image with this configuration and a shell command.
+    fn run(&self, config: &str, options: &[&str], script: &str) -> Done {
+        let image = self.dir.path().join("image.json");
+        fs::write(&image, image_config(config)).unwrap();
+        let mut args = vec![
+            "--image-config",
+            image.to_str().unwrap(),
+            "--rootfs",
+            self.root.to_str().unwrap(),
+        ];
+        args.extend(options);
+        args.extend(["--", "/bin/sh", "-c", script]);
+        self.call("run", &args)
+    }
+
+    /// Makes a bundle whose container runs `script`.
+    fn bundle(&self, name: &str, script: &str) -> PathBuf {
+        let bundle = self.dir.path().join(name);
+        fs::create_dir(&bundle).unwrap();
+        let out = done(
+            ocitool(["generate", "--rootfs"])
+                .arg(&self.root)
+                .arg("--output")
+                .arg(bundle.join("config.json"))
+                .args(["--", "/bin/sh", "-c", script])
+                .output()
+                .unwrap(),
+        );
+        assert_eq!(out.status, 0, "{out:?}");
+        bundle
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let list = self.call("list", &["--quiet"]);
+        for id in list.stdout.lines() {
+            self.call("delete", &["--force", id]);
+        }
+    }
+}
+
+fn wait_for(what: &str, mut true_now: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !true_now() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "waited too long for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn privileged_run_gives_output_and_status() {
+    let Some(place) = Place::new() else { return };
+    let out = place.run(
+        r#"{"Env":["A=b c"],"WorkingDir":"/tmp"}"#,
+        &[],
+        "echo \"$A $PWD $PATH\"; exit 7",
+    );
+    assert_eq!(
+        (out.status, out.stdout.as_str()),
+        (
+            7,
+            "b c /tmp /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+        ),
+        "{out:?}"
+    );
+    let out = place.run("{}", &[], "kill -9 $$; sleep 5; exit 1");
+    assert!(out.status == 137 || out.status == 1, "{out:?}");
+    assert_eq!(
+        fs::read_dir(place.state()).unwrap().count(),
+        0,
+        "the container is deleted"
+    );
+}
+
+#[test]
+fn privileged_confinement_is_what_config_json_says() {
+    let Some(place) = Place::new() else { return };
+    let script = "grep -E '^(Cap|Seccomp:|NoNewPrivs|Groups|Uid|Gid)' /proc/self/status; \
+                  cat /proc/keys | grep -c .; touch /proc/sys/kernel/hostname 2>&1; \
+                  echo 1 > /proc/sys/vm/swappiness; hostname; ls /sys/firmware | grep -c .; cat /proc/1/cgroup | grep -c /ocitool";
+    let out = place.run("{}", &[], script);
+    let field = |out: &Done, name: &str| {
+        let line = out.stdout.lines().find(|line| line.starts_with(name));
+        line.unwrap_or_else(|| panic!("{name}: {out:?}"))
+            .split_whitespace()
+            .skip(1)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    // CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT SETFCAP
+    let default = "00000000800405fb";
+    for (set, want) in [
+        ("CapBnd:", default),
+        ("CapEff:", default),
+        ("CapPrm:", default),
+        ("CapInh:", "0000000000000000"),
+        ("CapAmb:", "0000000000000000"),
+        ("Seccomp:", "2"),
+        ("NoNewPrivs:", "0"),
+        ("Uid:", "0 0 0 0"),
+        ("Groups:", "0"),
+    ] {
+        assert_eq!(field(&out, set), want, "{set} {out:?}");
+    }
+    assert!(out.stderr.contains("Read-only file system"), "{out:?}");
+    assert!(
+        out.stdout.lines().any(|line| line == "container"),
+        "{out:?}"
+    );
+    // Nothing in the masked file and directory, and no name of a host's cgroup.
+    assert_eq!(
+        out.stdout.lines().filter(|line| *line == "0").count(),
+        3,
+        "{out:?}"
+    );
+
+    let out = place.run(r#"{"User":"web"}"#, &["--no-new-privileges"], script);
+    for (set, want) in [
+        ("CapBnd:", default),
+        ("CapEff:", "0000000000000000"),
+        ("CapPrm:", "0000000000000000"),
+        ("NoNewPrivs:", "1"),
+        ("Uid:", "100 100 100 100"),
+        ("Gid:", "101 101 101 101"),
+        ("Groups:", "101 200"),
+    ] {
+        assert_eq!(field(&out, set), want, "{set} {out:?}");
+    }
+    let out = place.run(
+        r#"{"User":"web"}"#,
+        &["--cap-drop", "ALL", "--cap-add-ambient", "net_bind_service"],
+        script,
+    );
+    for set in ["CapBnd:", "CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
+        assert_eq!(field(&out, set), "0000000000000400", "{set}");
+    }
+    let out = place.run("{}", &["--privileged"], script);
+    assert_eq!(field(&out, "Seccomp:"), "0");
+    assert!(out.stderr.contains("warning") || out.status == 0, "{out:?}");
+}
+
+#[test]
+fn privileged_mounts_volumes_and_limits() {
+    let Some(place) = Place::new() else { return };
+    let shared = place.dir.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::create_dir(place.root.join("data")).unwrap();
+    fs::write(place.root.join("data/seed"), "seed\n").unwrap();
+    let bind = format!("{}:/mnt:ro", shared.display());
+    let out = place.run(
+        r#"{"Volumes":{"/data":{},"/new/dir":{}}}"#,
+        &[
+            "--bind",
+            &bind,
+            "--tmpfs",
+            "/scratch:size=1m",
+            "--memory",
+            "64m",
+            "--pids-limit",
+            "30",
+            "--read-only",
+            "--rlimit",
+            "core=0",
+            "--sysctl",
+            "net.ipv4.ip_unprivileged_port_start=80",
+        ],
+        "cat /data/seed && echo x > /data/y && echo x > /new/dir/y && echo x > /scratch/y; \
+         cat /proc/sys/net/ipv4/ip_unprivileged_port_start; \
+         cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; \
+         touch /mnt/x; touch /x; ulimit -c",
+    );
+    let lines: Vec<&str> = out.stdout.lines().collect();
+    assert_eq!(lines[..3], ["seed", "80", "67108864"], "{out:?}");
+    assert_eq!(
+        out.stderr.matches("Read-only file system").count(),
+        2,
+        "{out:?}"
+    );
+    assert_eq!(lines.last(), Some(&"0"));
+    assert!(
+        !place.root.join("data/y").exists(),
+        "volumes stay out of the root file system"
+    );
+}
+
+#[test]
+fn privileged_life_of_a_container() {
+    let Some(place) = Place::new() else { return };
+    let bundle = place.bundle("b", "trap 'exit 0' TERM; while :; do sleep 0.1; done");
+    let bundle = bundle.to_str().unwrap();
+    let pid_file = place.dir.path().join("pid");
+    let status = || {
+        json(&place.call("state", &["one"]).stdout)["status"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+
+    // The container keeps the streams that it is created with, so they must not be ours to read.
+    let mut create = place.verb(
+        "create",
+        &[
+            "--bundle",
+            bundle,
+            "--pid-file",
+            pid_file.to_str().unwrap(),
+            "one",
+        ],
+    );
+    create.stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(create.status().unwrap().success());
+    assert_eq!(status(), "created");
+    let pid: u32 = fs::read_to_string(&pid_file)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(Path::new(&format!("/proc/{pid}")).exists());
+    let mut again = place.verb("create", &["--bundle", bundle, "one"]);
+    again.stdout(Stdio::null()).stderr(Stdio::null());
+    assert_eq!(again.status().unwrap().code(), Some(1));
+
+    assert_eq!(place.call("start", &["one"]).status, 0);
+    assert_eq!(status(), "running");
+    let list = json(&place.call("list", &["--json"]).stdout);
+    assert_eq!(
+        (&list[0]["id"], &list[0]["status"]),
+        (&"one".into(), &"running".into())
+    );
+    assert_eq!(place.call("list", &["-q"]).stdout, "one\n");
+    assert!(place.call("list", &[]).stdout.starts_with("ID "));
+
+    let out = place.call("exec", &["one", "/bin/sh", "-c", "echo in; exit 5"]);
+    assert_eq!((out.status, out.stdout.as_str()), (5, "in\n"), "{out:?}");
+    let out = place.call(
+        "exec",
+        &[
+            "--user",
+            "web",
+            "--env",
+            "X=1",
+            "--cwd",
+            "/tmp",
+            "one",
+            "/bin/sh",
+            "-c",
+            "echo $(id -u) $(id -g) $(id -G) $X $PWD",
+        ],
+    );
+    assert_eq!(out.stdout, "100 101 101 200 1 /tmp\n", "{out:?}");
+    let out = place.call("exec", &["--user", "nobody", "one", "/bin/true"]);
+    assert!(
+        out.status == 1 && out.stderr.contains("not in the image's /etc/passwd"),
+        "{out:?}"
+    );
+
+    let out = place.call("delete", &["one"]);
+    assert_eq!(
+        out.status, 1,
+        "a container that runs is not deleted: {out:?}"
+    );
+    assert_eq!(place.call("kill", &["one"]).status, 0);
+    wait_for("the end of the container", || status() == "stopped");
+    assert_eq!(place.call("delete", &["one"]).status, 0);
+    let out = place.call("state", &["one"]);
+    assert!(
+        out.status == 1 && out.stderr.starts_with("ocitool: "),
+        "{out:?}"
+    );
+    assert_eq!(place.call("list", &["-q"]).stdout, "");
+}
+
+#[test]
+fn privileged_signals_reach_the_container() {
+    let Some(place) = Place::new() else { return };
+    let bundle = place.bundle(
+        "b",
+        "trap 'echo caught; exit 42' TERM; echo ready; while :; do sleep 0.1; done",
+    );
+    let out_file = place.dir.path().join("out");
+    let mut child = place
+        .verb("run", &["--bundle", bundle.to_str().unwrap(), "sig"])
+        .stdout(fs::File::create(&out_file).unwrap())
+        .spawn()
+        .unwrap();
+    wait_for("the container", || {
+        fs::read_to_string(&out_file).unwrap().contains("ready")
+    });
+    let kill = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(42));
+    assert_eq!(fs::read_to_string(&out_file).unwrap(), "ready\ncaught\n");
+}
+
+#[test]
+fn privileged_open_files_do_not_leak_into_the_container() {
+    let Some(place) = Place::new() else { return };
+    let bundle = place.bundle("b", "ls /proc/self/fd; test ! -e /proc/self/fd/9");
+    // The shell opens 9 on a directory of the host and lets it leak, as careless callers do.
+    let script = format!(
+        "exec 9</etc; exec {} run --runtime runc --root {} --bundle {} leak",
+        env!("CARGO_BIN_EXE_ocitool"),
+        place.state().display(),
+        bundle.display()
+    );
+    let out = done(
+        Command::new("/bin/sh")
+            .args(["-c", &script])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(out.status, 0, "{out:?}");
+}
+
+#[test]
+fn privileged_a_rootfs_with_a_symlink_for_dev_is_not_run() {
+    let Some(place) = Place::new() else { return };
+    let bundle = place.bundle("b", "exit 0");
+    fs::remove_dir(place.root.join("dev")).unwrap();
+    std::os::unix::fs::symlink(place.dir.path(), place.root.join("dev")).unwrap();
+    let out = place.call("run", &["--bundle", bundle.to_str().unwrap(), "x"]);
+    assert!(
+        out.status == 1 && out.stderr.contains("is a symlink"),
+        "{out:?}"
+    );
+    assert!(!place.dir.path().join("ptmx").exists());
+}
+
+#[test]
+fn privileged_crun_runs_the_same_configuration() {
+    if let Some(reason) = no_containers("crun") {
+        println!("skipped: {reason}");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let root = rootfs(dir.path());
+    // crun 1.8 refuses hybrid cgroups; without the v2 mount it takes them for v1.
+    let script = format!(
+        "umount /sys/fs/cgroup/unified 2>/dev/null; exec {} run --runtime crun --root {} --image-config {} --rootfs {} -- \
+         /bin/sh -c 'grep Seccomp: /proc/self/status; id -u; exit 3'",
+        env!("CARGO_BIN_EXE_ocitool"),
+        dir.path().join("state").display(),
+        dir.path().join("image.json").display(),
+        root.display(),
+    );
+    fs::write(
+        dir.path().join("image.json"),
+        image_config(r#"{"User":"web"}"#),
+    )
+    .unwrap();
+    let out = done(
+        Command::new("unshare")
+            .args(["-m", "--propagation", "private", "sh", "-c", &script])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(
+        (out.status, out.stdout.as_str()),
+        (3, "Seccomp:\t2\n100\n"),
+        "{out:?}"
+    );
+}
