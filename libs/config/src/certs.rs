@@ -120,3 +120,50 @@ fn load(directory: &Path) -> Result<TlsFiles, ConfigError> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::testing::Place;
+
+    #[test]
+    fn the_first_directory_that_knows_the_host_holds() {
+        let place = Place::new();
+        let env = place.env(0, &[]);
+        let find = |host: &str| find(&env, host, None).unwrap();
+        assert_eq!(find("r:5000"), TlsFiles::default());
+        place.write("root/etc/docker/certs.d/r:5000/ca.crt", "docker");
+        assert_eq!(find("r:5000").ca_pem, [b"docker"]);
+        place.write("root/etc/containers/certs.d/r:5000/b.crt", "2");
+        place.write("root/etc/containers/certs.d/r:5000/a.crt", "1");
+        place.write("root/etc/containers/certs.d/r:5000/readme", "x");
+        assert_eq!(find("r:5000").ca_pem, [b"1", b"2"]);
+        place.write("home/.config/containers/certs.d/r:5000/me.cert", "cert");
+        place.write("home/.config/containers/certs.d/r:5000/me.key", "key");
+        let found = find("r:5000");
+        assert_eq!(found.client, Some((b"cert".to_vec(), b"key".to_vec())));
+        assert!(found.ca_pem.is_empty());
+        for host in ["r", "r:500", "..", "", "../r:5000", "r:5000/x"] {
+            assert_eq!(find(host), TlsFiles::default(), "{host}");
+        }
+    }
+
+    #[test]
+    fn certificates_and_keys_come_in_pairs() {
+        let place = Place::new();
+        let env = place.env(0, &[]);
+        let cert = place.write("one/a.cert", "c");
+        let error = find(&env, "r", cert.parent()).unwrap_err().to_string();
+        assert!(
+            error.contains("a.cert: client certificate without a .key"),
+            "{error}"
+        );
+        let key = place.write("two/a.key", "k");
+        let error = find(&env, "r", key.parent()).unwrap_err().to_string();
+        assert!(error.contains("a.key: private key without"), "{error}");
+        place.write("three/a.crt", vec![b'x'; (1 << 20) + 1]);
+        let crt = place.write("three/a.crt", vec![b'x'; (1 << 20) + 1]);
+        let error = find(&env, "r", crt.parent()).unwrap_err();
+        assert!(matches!(error, ConfigError::TooLong { path, .. } if path == crt));
+    }
+}

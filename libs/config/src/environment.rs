@@ -78,3 +78,44 @@ fn home_of(uid: u32) -> Option<PathBuf> {
         found.then(|| fields.get(5).map(PathBuf::from)).flatten()
     })
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::fs;
+
+    use super::Environment;
+
+    /// A surrounding below a temporary directory: `root` stands for `/`, `home` for the home.
+    pub(crate) struct Place {
+        directory: tempfile::TempDir,
+    }
+
+    impl Place {
+        pub(crate) fn new() -> Self {
+            Self {
+                directory: tempfile::tempdir().unwrap(),
+            }
+        }
+
+        /// Writes a file below the directory and returns its path.
+        pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) -> std::path::PathBuf {
+            let path = self.directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            path
+        }
+
+        pub(crate) fn env(&self, uid: u32, vars: &[(&str, &str)]) -> Environment {
+            let here = |text: &str| text.replace("HERE", self.directory.path().to_str().unwrap());
+            Environment {
+                uid,
+                home: Some(self.directory.path().join("home")),
+                vars: vars
+                    .iter()
+                    .map(|(name, value)| (name.into(), here(value).into()))
+                    .collect(),
+                root: self.directory.path().join("root"),
+            }
+        }
+    }
+}

@@ -232,3 +232,167 @@ fn scopes<'de, D: Deserializer<'de>>(
 
     deserializer.deserialize_any(Scopes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::testing::Place;
+
+    fn reference(text: &str) -> Reference {
+        Reference::parse(text).unwrap()
+    }
+
+    #[test]
+    fn scopes_go_from_the_image_to_the_domain() {
+        assert_eq!(
+            scope_chain(&reference("r.a.example:5000/n/b:t")),
+            [
+                "r.a.example:5000/n/b:t",
+                "r.a.example:5000/n/b",
+                "r.a.example:5000/n",
+                "r.a.example:5000",
+                "*.a.example",
+                "*.example",
+            ]
+        );
+        assert_eq!(
+            scope_chain(&reference("a")),
+            [
+                "docker.io/library/a",
+                "docker.io/library",
+                "docker.io",
+                "*.io"
+            ]
+        );
+        let digest = oci::Digest::sha256(b"");
+        let both = format!("localhost/a:t@{digest}");
+        assert_eq!(
+            scope_chain(&reference(&both))[..3],
+            [
+                format!("localhost/a@{digest}"),
+                "localhost/a:t".into(),
+                "localhost/a".into()
+            ]
+        );
+    }
+
+    #[test]
+    fn each_key_is_looked_up_for_itself() {
+        let place = Place::new();
+        place.write(
+            "root/etc/containers/registries.d/b.yaml",
+            "default-docker:\n  lookaside: https://default\n  use-sigstore-attachments: true\n\
+             docker:\n  r.example/n/a:\n    lookaside-staging: file:///staging\n  \
+             r.example:\n    lookaside: https://host\n    use-sigstore-attachments: false\n",
+        );
+        place.write(
+            "root/etc/containers/registries.d/a.yaml",
+            "docker:\n  \"*.old.example\":\n    sigstore: https://old\n    sigstore-staging: file:///old\n  \
+             both.example:\n    sigstore: https://old\n    lookaside: https://new\n    unknown: 1\n  empty.example:\n",
+        );
+        place.write("root/etc/containers/registries.d/empty.yaml", "# nothing\n");
+        place.write("root/etc/containers/registries.d/other.txt", "{");
+        let config = Lookaside::load(&place.env(0, &[]), None).unwrap();
+        let table = [
+            ("r.example/n/a:t", "https://host", "file:///staging", false),
+            ("r.example/n/b:t", "https://host", "https://host", false),
+            (
+                "r.example:5000/n/b:t",
+                "https://default",
+                "https://default",
+                true,
+            ),
+            ("x.old.example/a", "https://old", "file:///old", true),
+            ("old.example/a", "https://default", "https://default", true),
+            ("both.example/a", "https://new", "https://new", true),
+            (
+                "empty.example/a",
+                "https://default",
+                "https://default",
+                true,
+            ),
+            ("a", "https://default", "https://default", true),
+        ];
+        for (text, read, write, attachments) in table {
+            let reference = reference(text);
+            assert_eq!(config.read_base(&reference).unwrap(), read, "{text}");
+            assert_eq!(config.write_base(&reference).unwrap(), write, "{text}");
+            assert_eq!(
+                config.use_sigstore_attachments(&reference),
+                attachments,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_configuration_it_is_a_directory_of_this_machine() {
+        let place = Place::new();
+        let base = |uid| {
+            Lookaside::load(&place.env(uid, &[]), None)
+                .unwrap()
+                .read_base(&reference("a"))
+        };
+        assert!(
+            base(0)
+                .unwrap()
+                .ends_with("/root/var/lib/containers/sigstore")
+        );
+        assert!(
+            base(1000)
+                .unwrap()
+                .ends_with("/home/.local/share/containers/sigstore")
+        );
+        place.write(
+            "root/etc/containers/registries.d/a.yaml",
+            "default-docker: {lookaside: https://s}",
+        );
+        assert_eq!(base(0).unwrap(), "https://s");
+        // The user's directory stands in for the system's, even when it says nothing.
+        place.write("home/.config/containers/registries.d/note", "");
+        assert!(base(0).unwrap().starts_with("file://"));
+    }
+
+    #[test]
+    fn one_scope_has_one_place() {
+        let place = Place::new();
+        let load = || Lookaside::load(&place.env(0, &[]), None);
+        let a = place.write(
+            "root/etc/containers/registries.d/a.yaml",
+            "docker: {r: {lookaside: x}}",
+        );
+        let b = place.write(
+            "root/etc/containers/registries.d/b.yaml",
+            "docker: {r: {lookaside: x}}",
+        );
+        assert!(matches!(
+            load().unwrap_err(),
+            ConfigError::Twice { place, first, second }
+                if place.contains("\"r\"") && first == a && second == b
+        ));
+        place.write(
+            "root/etc/containers/registries.d/b.yaml",
+            "default-docker: {}",
+        );
+        place.write(
+            "root/etc/containers/registries.d/c.yaml",
+            "default-docker: {}",
+        );
+        assert!(matches!(load().unwrap_err(), ConfigError::Twice { .. }));
+        fs::remove_file(place.write("root/etc/containers/registries.d/c.yaml", "")).unwrap();
+        for text in [
+            "docker: {r: {}, r: {}}",
+            "docker: {r: {lookaside: a, lookaside: b}}",
+            "docker: [r]",
+            "docker: {r: {lookaside: [a]}}",
+            ": :",
+        ] {
+            let path = place.write("root/etc/containers/registries.d/b.yaml", text);
+            let error = load().unwrap_err();
+            assert!(
+                matches!(&error, ConfigError::Yaml { path: p, .. } if *p == path),
+                "{text}: {error:?}"
+            );
+        }
+    }
+}

@@ -106,3 +106,62 @@ impl OwnConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::testing::Place;
+
+    #[test]
+    fn files_add_to_what_is_built_in() {
+        let place = Place::new();
+        let env = place.env(0, &[]);
+        assert_eq!(OwnConfig::load(&env).unwrap(), OwnConfig::default());
+        assert!(
+            OwnConfig::default()
+                .realm_pairs()
+                .contains(&("docker.io".into(), "auth.docker.io".into()))
+        );
+        let table = |registry: &str, realm: &str| {
+            format!("[[token-realm]]\nregistry = {registry:?}\nrealm = {realm:?}\n")
+        };
+        place.write("root/etc/containers/ocitools.toml", table("r:5000", "a"));
+        place.write(
+            "home/.config/containers/ocitools.toml",
+            table("r:5000", "a") + &table("s", "b:1"),
+        );
+        let built_in = OwnConfig::default().token_realms.len();
+        let pairs = OwnConfig::load(&env).unwrap().realm_pairs();
+        assert_eq!(
+            pairs[built_in..],
+            [("r:5000".into(), "a".into()), ("s".into(), "b:1".into())]
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_its_place() {
+        let place = Place::new();
+        let env = place.env(0, &[]);
+        let table = [
+            ("token_realms = []", "unknown field"),
+            ("[[token-realm]]\nregistry = \"r\"", "missing field"),
+            (
+                "[[token-realm]]\nregistry = \"r\"\nrealm = \"https://a\"",
+                "token-realm[0].realm",
+            ),
+            ("x", "line 1"),
+        ];
+        for (text, want) in table {
+            let path = place.write("root/etc/containers/ocitools.toml", text);
+            let error = OwnConfig::load(&env).unwrap_err();
+            let mut shown = error.to_string();
+            if let Some(source) = std::error::Error::source(&error) {
+                shown += &source.to_string();
+            }
+            assert!(
+                shown.contains(path.to_str().unwrap()) && shown.contains(want),
+                "{shown}"
+            );
+        }
+    }
+}

@@ -262,3 +262,270 @@ fn drop_ins(env: &Environment) -> Result<Vec<PathBuf>, ConfigError> {
     }
     Ok(by_name.into_values().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::testing::Place;
+
+    fn load(place: &Place, vars: &[(&str, &str)]) -> Result<Registries, ConfigError> {
+        Registries::load(&place.env(1000, vars), None)
+    }
+
+    /// Shows what a name resolves to: mirrors, then the registry, with their flags.
+    fn shown(config: &Registries, name: &str) -> Vec<String> {
+        let resolved = config.resolve(&Reference::parse(name).unwrap()).unwrap();
+        resolved
+            .mirrors
+            .iter()
+            .chain([&resolved.primary])
+            .map(|endpoint| {
+                let flag = |set, text| if set { text } else { "" };
+                format!(
+                    "{}{}{}",
+                    endpoint.repository,
+                    flag(endpoint.insecure, " insecure"),
+                    flag(endpoint.blocked, " blocked")
+                )
+            })
+            .collect()
+    }
+
+    const MAIN: &str = r#"
+        unqualified-search-registries = ["docker.io", "r.example:5000/"]
+        short-name-mode = "enforcing"
+        credential-helpers = ["x"]
+        unknown = true
+        [aliases]
+        "a" = "r.example/a"
+        "gone" = "r.example/gone"
+        [[registry]]
+        location = "r.example"
+        insecure = true
+        [[registry]]
+        prefix = "r.example/n"
+        location = "internal.example/m"
+        [[registry.mirror]]
+        location = "all.example"
+        insecure = true
+        [[registry.mirror]]
+        location = "digest.example/x"
+        pull-from-mirror = "digest-only"
+        [[registry.mirror]]
+        location = "tag.example"
+        pull-from-mirror = "tag-only"
+        [[registry]]
+        prefix = "*.wild.example"
+        blocked = true
+        [[registry]]
+        location = "only.example"
+        blocked = true
+        mirror-by-digest-only = true
+        [[registry.mirror]]
+        location = "mirror.example"
+        [[registry]]
+        prefix = "docker.io/library"
+        location = "hub.example/lib"
+    "#;
+
+    #[test]
+    fn names_resolve_by_the_longest_prefix() {
+        let place = Place::new();
+        place.write("root/etc/containers/registries.conf", MAIN);
+        let config = load(&place, &[]).unwrap();
+        let digest = format!("@{}", oci::Digest::sha256(b""));
+        let table: &[(&str, &[&str])] = &[
+            ("free.example/a", &["free.example/a"]),
+            ("r.example/a:t", &["r.example/a insecure"]),
+            ("r.example:5000/a", &["r.example:5000/a insecure"]),
+            ("r.example.evil/a", &["r.example.evil/a"]),
+            ("r.example/na", &["r.example/na insecure"]),
+            (
+                "r.example/n/a:t",
+                &[
+                    "all.example/a insecure",
+                    "tag.example/a",
+                    "internal.example/m/a",
+                ],
+            ),
+            (
+                "r.example/n/a@",
+                &[
+                    "all.example/a insecure",
+                    "digest.example/x/a",
+                    "internal.example/m/a",
+                ],
+            ),
+            ("x.wild.example/a", &["x.wild.example/a blocked"]),
+            ("wild.example/a", &["wild.example/a"]),
+            ("only.example/a:t", &["only.example/a blocked"]),
+            (
+                "only.example/a@",
+                &["mirror.example/a", "only.example/a blocked"],
+            ),
+            ("busybox", &["hub.example/lib/busybox"]),
+            ("user/a", &["docker.io/user/a"]),
+        ];
+        for (name, want) in table {
+            let name = name.replace('@', &digest);
+            assert_eq!(shown(&config, &name), *want, "{name}");
+        }
+        assert_eq!(config.unqualified_search(), ["docker.io", "r.example:5000"]);
+        assert_eq!(config.short_name_mode(), ShortNameMode::Enforcing);
+        assert_eq!(config.credential_helpers(), ["x"]);
+        assert_eq!(config.alias("a"), Some("r.example/a"));
+    }
+
+    #[test]
+    fn a_blocked_location_is_blocked_under_every_name() {
+        let place = Place::new();
+        place.write(
+            "root/etc/containers/registries.conf",
+            "[[registry]]\nlocation = \"bad.example\"\nblocked = true\n\
+             [[registry]]\nprefix = \"good.example\"\nlocation = \"bad.example/x\"\n\
+             [[registry]]\nprefix = \"asked.example\"\nlocation = \"there.example\"\nblocked = true\n",
+        );
+        let config = load(&place, &[]).unwrap();
+        assert_eq!(
+            shown(&config, "good.example/a"),
+            ["bad.example/x/a blocked"]
+        );
+        assert_eq!(
+            shown(&config, "asked.example/a"),
+            ["there.example/a blocked"]
+        );
+    }
+
+    #[test]
+    fn files_hide_and_change_one_another() {
+        let place = Place::new();
+        let blocked = |host: &str| format!("[[registry]]\nlocation = \"{host}\"\nblocked = true\n");
+        let is_blocked = |vars: &[(&str, &str)], host: &str| {
+            shown(&load(&place, vars).unwrap(), &format!("{host}/a"))[0].ends_with("blocked")
+        };
+        assert!(!is_blocked(&[], "usr.example"));
+        place.write(
+            "root/usr/share/containers/registries.conf",
+            blocked("usr.example"),
+        );
+        assert!(is_blocked(&[], "usr.example"));
+        place.write(
+            "root/etc/containers/registries.conf",
+            blocked("etc.example"),
+        );
+        assert!(is_blocked(&[], "etc.example") && !is_blocked(&[], "usr.example"));
+        place.write(
+            "home/.config/containers/registries.conf",
+            blocked("home.example"),
+        );
+        assert!(is_blocked(&[], "home.example") && !is_blocked(&[], "etc.example"));
+
+        place.write(
+            "root/etc/containers/registries.conf.d/1.conf",
+            blocked("one.example"),
+        );
+        place.write(
+            "root/etc/containers/registries.conf.d/2.conf",
+            "[[registry]]\nlocation = \"one.example\"",
+        );
+        place.write("root/etc/containers/registries.conf.d/3.conf.bak", "{");
+        place.write("root/usr/share/containers/registries.conf.d/2.conf", "{");
+        place.write(
+            "root/etc/containers/registries.rootless.conf.d/a.conf",
+            blocked("less.example"),
+        );
+        place.write(
+            "root/etc/containers/registries.rootless.conf.d/1000/b.conf",
+            blocked("me.example"),
+        );
+        place.write(
+            "root/etc/containers/registries.rootful.conf.d/a.conf",
+            blocked("full.example"),
+        );
+        assert!(!is_blocked(&[], "one.example"));
+        assert!(is_blocked(&[], "less.example") && is_blocked(&[], "me.example"));
+        assert!(!is_blocked(&[], "full.example"));
+        let root = Registries::load(&place.env(0, &[]), None).unwrap();
+        assert_eq!(shown(&root, "full.example/a"), ["full.example/a blocked"]);
+        assert_eq!(shown(&root, "me.example/a"), ["me.example/a"]);
+        place.write("home/.config/containers/registries.conf.d/2.conf", "");
+        assert!(is_blocked(&[], "one.example"));
+
+        place.write("named.conf", blocked("named.example"));
+        place.write("over.conf", blocked("over.example"));
+        let named = &[("CONTAINERS_REGISTRIES_CONF", "HERE/named.conf")];
+        assert!(is_blocked(named, "named.example") && !is_blocked(named, "one.example"));
+        let over = &[("CONTAINERS_REGISTRIES_CONF_OVERRIDE", "HERE/over.conf")];
+        assert!(is_blocked(over, "over.example") && is_blocked(over, "one.example"));
+        let missing = load(&place, &[("CONTAINERS_REGISTRIES_CONF", "HERE/none.conf")]);
+        assert!(matches!(missing, Err(ConfigError::Read { .. })));
+    }
+
+    #[test]
+    fn aliases_are_taken_away_by_empty_ones() {
+        let place = Place::new();
+        place.write("root/etc/containers/registries.conf", MAIN);
+        place.write(
+            "root/etc/containers/registries.conf.d/a.conf",
+            "credential-helpers = []\n[aliases]\n\"gone\" = \"\"\n",
+        );
+        let config = load(&place, &[]).unwrap();
+        assert_eq!(
+            (config.alias("a").is_some(), config.alias("gone")),
+            (true, None)
+        );
+        assert_eq!(config.credential_helpers(), [AUTH_FILES]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_its_place() {
+        let place = Place::new();
+        let table = [
+            ("[registries.search]\nregistries = []", "version 1"),
+            ("[[registry]]", "neither prefix nor location"),
+            ("[[registry]]\nprefix = \"a\"", "location is missing"),
+            ("[[registry]]\nlocation = \"https://a\"", "URL schemes"),
+            ("[[registry]]\nprefix = \"*.a/b\"", "wildcards"),
+            (
+                "[[registry]]\nlocation = \"a\"\npull-from-mirror = \"all\"",
+                "for mirrors only",
+            ),
+            (
+                "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]",
+                "mirror without location",
+            ),
+            (
+                "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\npull-from-mirror = \"x\"",
+                "neither all",
+            ),
+            (
+                "[[registry]]\nlocation = \"a\"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = \"b\"\npull-from-mirror = \"all\"",
+                "exclude each other",
+            ),
+            (
+                "[[registry]]\nlocation = \"a\"\n[[registry]]\nprefix = \"p\"\nlocation = \"a\"\nblocked = true",
+                "conflicting blocked",
+            ),
+            (
+                "[[registry]]\nlocation = \"a\"\ninsecure = true\n[[registry]]\nprefix = \"p\"\nlocation = \"a\"",
+                "conflicting insecure",
+            ),
+            ("short-name-mode = \"x\"", "neither enforcing"),
+            ("unqualified-search-registries = [\"a/b\"]", "HOST[:PORT]"),
+            ("[[registry]]\nlocation = 1", "line 2"),
+            ("[[registry]]\nlocation = \"a\"\nlocation = \"b\"", "line 3"),
+        ];
+        for (text, want) in table {
+            let path = place.write("root/etc/containers/registries.conf", text);
+            let error = load(&place, &[]).unwrap_err();
+            let mut shown = error.to_string();
+            if let Some(source) = std::error::Error::source(&error) {
+                shown += &source.to_string();
+            }
+            assert!(
+                shown.contains(path.to_str().unwrap()) && shown.contains(want),
+                "{text}: {shown}"
+            );
+        }
+    }
+}

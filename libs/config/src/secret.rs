@@ -28,3 +28,31 @@ impl fmt::Debug for Secret {
         f.write_str("***")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+    use crate::auth::Credential;
+    use crate::certs::TlsFiles;
+
+    #[test]
+    fn debug_output_hides_secrets() {
+        let secret = || Secret::new("hunter2");
+        for credential in [
+            Credential::Basic {
+                username: "u".to_owned(),
+                password: secret(),
+            },
+            Credential::IdentityToken(secret()),
+            Credential::RegistryToken(secret()),
+        ] {
+            let text = format!("{credential:?}");
+            assert!(text.contains("***") && !text.contains("hunter2"), "{text}");
+        }
+        let files = TlsFiles {
+            ca_pem: Vec::new(),
+            client: Some((vec![], b"hunter2".to_vec())),
+        };
+        assert!(format!("{files:?}").contains("***"));
+    }
+}

@@ -8,6 +8,8 @@
 //! The signed part is what is read. When the delivered document says anything else beside
 //! `signatures`, it is refused, since readers of one and of the other would see two images.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -73,8 +75,8 @@ pub enum Schema1Error {
         /// The text.
         id: String,
     },
-    /// The entries do not form a chain of parents.
-    #[error("history entry {place} does not follow from its parent")]
+    /// The entries do not form a chain of parents in which each is there once.
+    #[error("history entry {place} is not the parent of the one before")]
     Chain {
         /// Which entry, from 0.
         place: usize,
@@ -169,7 +171,7 @@ pub(crate) fn read(
     mut members: Map<String, Value>,
 ) -> Result<(Schema1, Option<Vec<u8>>), Schema1Error> {
     let signed_part = match members.remove("signatures") {
-        None | Some(Value::Null) => None,
+        None => None,
         Some(signatures) => {
             let part = signed_part(bytes, signatures)?;
             let inside =
@@ -253,6 +255,7 @@ fn from_members(members: Members) -> Result<Schema1, Schema1Error> {
         fs_layers: Vec::with_capacity(layers),
         history: Vec::with_capacity(layers),
     };
+    let mut seen = HashSet::new();
     for (place, (layer, entry)) in members.fs_layers.iter().zip(members.history).enumerate() {
         let entry = history_entry(place, entry.v1_compatibility)?;
         if let Some(above) = schema1.history.last() {
@@ -262,6 +265,9 @@ fn from_members(members: Members) -> Result<Schema1, Schema1Error> {
             if above.parent.as_ref() != Some(&entry.id) {
                 return Err(Schema1Error::Chain { place });
             }
+        }
+        if !seen.insert(entry.id.clone()) {
+            return Err(Schema1Error::Chain { place });
         }
         schema1.fs_layers.push(layer.blob_sum);
         schema1.history.push(entry);

@@ -370,8 +370,35 @@ fn schema_1_that_says_two_things_is_refused() {
             ),
         ),
         ("no chain", payload.replace(BASE, "3690")),
+        (
+            "null signatures",
+            payload.replacen('{', "{\"signatures\": null,", 1),
+        ),
         ("one layer", payload.replacen("\"blobSum\"", "\"other\"", 1)),
     ];
+    let mut circle: Value = serde_json::from_str(&payload).unwrap();
+    let entry = |id: &str, parent: Option<&str>| json!({"v1Compatibility": json!({"id": id, "parent": parent}).to_string()});
+    let chain = [
+        entry(ID, Some(BASE)),
+        entry(BASE, Some(ID)),
+        entry(ID, None),
+    ];
+    circle["history"] = json!(chain);
+    circle["fsLayers"] = json!(vec![circle["fsLayers"][0].clone(); 3]);
+    assert!(
+        RawManifest::parse(circle.to_string().into_bytes(), None).is_err(),
+        "circle"
+    );
+    circle["history"] = json!([chain[0], entry(BASE, None), entry(BASE, None)]);
+    let raw = RawManifest::parse(circle.to_string().into_bytes(), None).unwrap();
+    let Manifest::Schema1(schema1) = raw.manifest() else {
+        panic!("{raw:?}");
+    };
+    assert_eq!(
+        schema1.fs_layers.len(),
+        2,
+        "a layer that is listed twice in a row is there once"
+    );
     for (name, text) in table {
         assert_ne!(text, payload, "{name}");
         assert!(
