@@ -120,8 +120,9 @@ impl Session {
         }
         match self.try_scheme("http").await {
             Ok(reached) => Ok(reached),
-            Err(plain @ RegistryError::Status(_)) => Err(plain),
-            Err(_) => Err(error),
+            // Where neither connects, the first failure is the one that was configured for.
+            Err(RegistryError::Connect { .. }) => Err(error),
+            Err(plain) => Err(plain),
         }
     }
 

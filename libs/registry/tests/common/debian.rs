@@ -1,0 +1,193 @@
+//! Debian's `docker-registry` on a free port of this machine.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How a registry is to be reached.
+#[derive(Default)]
+pub struct Setup {
+    /// User and password for basic authentication.
+    pub login: Option<(String, String)>,
+    /// Which certificates are in use.
+    pub tls: Tls,
+}
+
+/// Certificates, made for the purpose.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tls {
+    /// Plain http.
+    #[default]
+    Off,
+    /// A server certificate of an authority.
+    Authority,
+    /// The same, and clients need a certificate too.
+    ClientsToo,
+    /// A server certificate that is its own authority.
+    SelfSigned,
+}
+
+/// A running registry; dropping it ends it.
+pub struct DebianRegistry {
+    child: Child,
+    port: u16,
+    directory: TempDir,
+}
+
+impl DebianRegistry {
+    /// Starts a registry, or returns `None`, with the reason printed, where it is not installed.
+    pub fn start(setup: &Setup) -> Option<Self> {
+        if Command::new("docker-registry")
+            .arg("--version")
+            .output()
+            .is_err()
+        {
+            println!("skipped: docker-registry is not installed");
+            return None;
+        }
+        let directory = TempDir::new().unwrap();
+        if setup.tls != Tls::Off {
+            make_certificates(directory.path());
+        }
+        // Somebody else may take the port in between; then the next one is tried.
+        let mut left = 5;
+        loop {
+            let port = TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port();
+            let config = directory.path().join("config.yml");
+            fs::write(&config, configuration(setup, directory.path(), port)).unwrap();
+            let log = fs::File::create(directory.path().join("log")).unwrap();
+            let mut child = Command::new("docker-registry")
+                .arg("serve")
+                .arg(&config)
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
+                .spawn()
+                .unwrap();
+            if came_up(&mut child, port) {
+                return Some(Self {
+                    child,
+                    port,
+                    directory,
+                });
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+            left -= 1;
+            let log = fs::read_to_string(directory.path().join("log")).unwrap();
+            assert!(left > 0, "docker-registry did not start: {log}");
+        }
+    }
+
+    /// `HOST:PORT` of the registry.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Reads one of the files that were made for TLS: `ca.pem`, `client.pem`, `client.key`,
+    /// `self.pem`.
+    pub fn file(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// Returns the path of a file of the registry.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+impl Drop for DebianRegistry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn came_up(child: &mut Child, port: u16) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(20) {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+fn configuration(setup: &Setup, directory: &Path, port: u16) -> String {
+    let at = directory.display();
+    let mut yaml = format!(
+        "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  delete:\n    \
+         enabled: true\n  filesystem:\n    rootdirectory: {at}/data\nhttp:\n  addr: 127.0.0.1:{port}\n  secret: x\n"
+    );
+    if setup.tls != Tls::Off {
+        let who = if setup.tls == Tls::SelfSigned {
+            "self"
+        } else {
+            "server"
+        };
+        yaml.push_str(&format!(
+            "  tls:\n    certificate: {at}/{who}.pem\n    key: {at}/{who}.key\n"
+        ));
+        if setup.tls == Tls::ClientsToo {
+            yaml.push_str(&format!("    clientcas:\n      - {at}/ca.pem\n"));
+        }
+    }
+    if let Some((user, password)) = &setup.login {
+        let made = Command::new("htpasswd")
+            .args(["-Bbn", user, password])
+            .output()
+            .unwrap();
+        assert!(made.status.success());
+        fs::write(directory.join("htpasswd"), made.stdout).unwrap();
+        yaml.push_str(&format!(
+            "auth:\n  htpasswd:\n    realm: test\n    path: {at}/htpasswd\n"
+        ));
+    }
+    yaml
+}
+
+/// Makes an authority, a server's and a client's certificate, and one that is its own authority.
+fn make_certificates(directory: &Path) {
+    let script = r#"
+set -e
+key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1"; }
+key ca.key
+openssl req -x509 -new -key ca.key -days 2 -subj /CN=ca -out ca.pem
+for who in server client; do
+  key $who.key
+  openssl req -new -key $who.key -subj /CN=$who -out $who.csr
+  printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=%sAuth\n' $who > $who.ext
+  openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile $who.ext -out $who.pem
+done
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+  -subj /CN=self -addext subjectAltName=IP:127.0.0.1 -keyout self.key -out self.pem
+"#;
+    run(directory, script);
+}
+
+fn run(directory: &Path, script: &str) {
+    let made = Command::new("sh")
+        .arg("-c")
+        .arg(script)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+}
