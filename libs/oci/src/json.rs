@@ -7,8 +7,9 @@
 //!
 //! Refused: more bytes than allowed, a byte order mark, bytes after the value, a key twice in one
 //! object, keys that differ by case only (but see [`Keys`]), nesting deeper than
-//! [`JSON_DEPTH`](limits::JSON_DEPTH), more than [`JSON_VALUES`](limits::JSON_VALUES) values,
-//! invalid UTF-8. A number with a fraction or exponent never passes as an integer.
+//! [`JSON_DEPTH`](limits::JSON_DEPTH), more values than one for
+//! [`JSON_BYTES_PER_VALUE`](limits::JSON_BYTES_PER_VALUE) bytes that the document may have, invalid
+//! UTF-8. A number with a fraction or exponent never passes as an integer.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -56,6 +57,9 @@ pub enum Keys {
     Exact,
 }
 
+/// A document of so many values is held whatever its size.
+const FEW_VALUES: u64 = 1024;
+
 /// Members whose value is a map with keys of the image author's choice.
 const FREE_MAPS: &[&str] = &["annotations", "labels", "volumes", "exposedports"];
 
@@ -83,7 +87,7 @@ pub fn parse_with(bytes: &[u8], max_bytes: u64, keys: Keys) -> Result<Value, Jso
         return Err(JsonError::ByteOrderMark);
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let mut values_left = limits::JSON_VALUES;
+    let mut values_left = (max_bytes / limits::JSON_BYTES_PER_VALUE).max(FEW_VALUES);
     let seed = Strict {
         keys,
         depth: 0,
@@ -138,7 +142,7 @@ fn fold_char(c: char) -> char {
 struct Strict<'a> {
     keys: Keys,
     depth: usize,
-    values_left: &'a mut usize,
+    values_left: &'a mut u64,
     free_map: bool,
 }
 
@@ -168,10 +172,9 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         let Some(left) = self.values_left.checked_sub(1) else {
-            return Err(serde::de::Error::custom(format_args!(
-                "more than {} values",
-                limits::JSON_VALUES
-            )));
+            return Err(serde::de::Error::custom(
+                "more values than a document of its size has",
+            ));
         };
         *self.values_left = left;
         deserializer.deserialize_any(self)
@@ -413,8 +416,8 @@ mod tests {
         assert!(refusal(nested(limits::JSON_DEPTH + 1).as_bytes()).contains("64 levels"));
         assert!(refusal("[".repeat(100_000).as_bytes()).contains("64 levels"));
         assert!(refusal("{\"a\":".repeat(100_000).as_bytes()).contains("64 levels"));
-        let many = format!("[{}0]", "0,".repeat(limits::JSON_VALUES));
-        assert!(refusal(many.as_bytes()).contains("values"));
+        let many = format!("[{}0]", "0,".repeat(65_536));
+        assert!(refusal(many.as_bytes()).contains("more values"));
         assert!(matches!(
             parse(b"[1, 2]", 5),
             Err(JsonError::TooLong {

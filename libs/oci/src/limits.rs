@@ -19,9 +19,9 @@ pub const TOKEN_BYTES: u64 = 1 << 20;
 pub const BEARER_TOKEN_BYTES: usize = 64 << 10;
 /// Deepest nesting of a JSON document.
 pub const JSON_DEPTH: usize = 64;
-/// Most values (objects, lists, texts, numbers) in a JSON document: each takes more memory than
-/// text, and no image needs as many.
-pub const JSON_VALUES: usize = 1 << 18;
+/// A JSON document has at most one value (object, list, text, number) for so many bytes that it may
+/// have: a value takes more memory than text, and no real document has as many.
+pub const JSON_BYTES_PER_VALUE: u64 = 16;
 /// Most levels of indexes within indexes.
 pub const INDEX_LEVELS: usize = 8;
 /// Most entries of an index.
