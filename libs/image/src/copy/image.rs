@@ -1,0 +1,401 @@
+//! One image, alone or as an instance of a list.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use oci::{Compression, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, MediaType};
+use oci::{RawManifest, limits};
+use signing::{Evaluation, Signature, TrustedManifest, simple};
+
+use super::{CopyError, CopyReport, Engine};
+use crate::blob::read_document;
+use crate::convert::{self, ConvertError, CopiedLayer};
+use crate::error::ImageError;
+use crate::progress::Note;
+use crate::sink::{ImagePlan, NewManifest};
+
+impl Engine<'_> {
+    /// Copies one image. `instance` is its digest when it comes out of a list; `is_instance`
+    /// tells that the list is copied, too.
+    pub(super) fn copy_image(
+        &self,
+        manifest: RawManifest,
+        instance: Option<&Digest>,
+        is_instance: bool,
+    ) -> Result<CopyReport, CopyError> {
+        let signatures = self
+            .source
+            .signatures(instance)
+            .map_err(|error| self.source_failed(error))?;
+        let trusted = self.judge(manifest, &signatures)?;
+        let manifest = trusted.manifest();
+        let Manifest::Image(image) = manifest.manifest() else {
+            return Err(match manifest.manifest() {
+                Manifest::Index(_) => CopyError::NestedList {
+                    digest: *manifest.digest(),
+                },
+                _ => ConvertError::Unsupported(manifest.media_type().clone()).into(),
+            });
+        };
+        if !is_instance {
+            self.check_demanded(manifest)?;
+        }
+        self.progress.note(Note::GettingSignatures);
+        let signatures = if self.options.remove_signatures {
+            Vec::new()
+        } else {
+            signatures
+        };
+        self.check_signatures(!signatures.is_empty(), Note::CheckingSignatureSupport)?;
+        let fixed = self.fixed(!signatures.is_empty());
+        let types = convert::candidates(
+            manifest.media_type(),
+            self.sink.manifest_types(),
+            self.options.format,
+            self.options.compression == Some(Compression::Zstd),
+            fixed.is_none(),
+        )?;
+        let keeps_type = types.first() == Some(manifest.media_type());
+        if keeps_type && signatures.is_empty() && self.is_present(manifest, is_instance)? {
+            self.progress.note(Note::AlreadyPresent);
+            return Ok(CopyReport {
+                manifest: manifest.bytes().to_vec(),
+                digest: *manifest.digest(),
+                media_type: manifest.media_type().clone(),
+                already_present: true,
+                stored: None,
+            });
+        }
+        let config = Config::new(self, image);
+        let layers = unique(&image.layers);
+        let first = if self.sink.wants_config_first() {
+            config.parsed()?
+        } else {
+            None
+        };
+        self.sink
+            .begin(&ImagePlan {
+                trusted: &trusted,
+                layers: &layers,
+                config: first,
+                origin: &self.source.name().to_string(),
+                list: instance.map(|_| *self.top.digest()),
+                now: self.options.now,
+                note: &|note| self.progress.note(note),
+            })
+            .map_err(|error| self.sink_failed(error))?;
+        let copied = self.copy_layers(&layers, fixed.is_none())?;
+        let copied = in_manifest_order(image, &layers, &copied);
+        check_diff_ids(image, first, &copied)?;
+        let mut refused = None;
+        for target in &types {
+            match self.put_as(
+                target,
+                &trusted,
+                image,
+                &config,
+                &copied,
+                is_instance,
+                fixed,
+            ) {
+                Err(CopyError::Sink {
+                    source: ImageError::ManifestType { name, media_type },
+                    ..
+                }) => {
+                    let source = ImageError::ManifestType { name, media_type };
+                    refused = Some(self.sink_failed(source));
+                }
+                Err(error) => return Err(error),
+                Ok(report) => {
+                    self.sign_and_store(signatures, &report, Some(&trusted), is_instance)?;
+                    return Ok(report);
+                }
+            }
+        }
+        let source_type = manifest.media_type().clone();
+        Err(refused.unwrap_or_else(|| ConvertError::NoFormat { source_type }.into()))
+    }
+
+    /// Asks the policy, unless the image passed it on its way into the source.
+    fn judge(
+        &self,
+        manifest: RawManifest,
+        signatures: &[Signature],
+    ) -> Result<TrustedManifest, CopyError> {
+        if let Some(reason) = self.source.admitted() {
+            return Ok(TrustedManifest::local_result(manifest, &reason));
+        }
+        let identity = self.source.identity();
+        self.policy
+            .evaluate(Evaluation {
+                identity: &identity,
+                manifest,
+                signatures,
+                keys: self.options.keys.as_ref(),
+                now: self.options.now,
+            })
+            .map_err(|rejected| CopyError::Rejected(Box::new(rejected)))
+    }
+
+    /// Fails when there are signatures that the destination cannot hold.
+    pub(super) fn check_signatures(&self, any: bool, note: Note) -> Result<(), CopyError> {
+        if !any {
+            return Ok(());
+        }
+        self.progress.note(note);
+        self.sink
+            .supports_signatures()
+            .map_err(|source| CopyError::Signatures {
+                name: self.sink.name().to_string(),
+                source,
+            })
+    }
+
+    /// Tells whether the destination has the manifest already, when that ends the work.
+    pub(super) fn is_present(
+        &self,
+        manifest: &RawManifest,
+        is_instance: bool,
+    ) -> Result<bool, CopyError> {
+        if !self.options.skip_present || is_instance || !self.options.signers.is_empty() {
+            return Ok(false);
+        }
+        let present = self
+            .sink
+            .present()
+            .map_err(|error| self.sink_failed(error))?;
+        Ok(present.is_some_and(|digest| digest == *manifest.digest()))
+    }
+
+    /// Writes configuration and manifest as `target`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one attempt of a loop, with all it knows"
+    )]
+    fn put_as(
+        &self,
+        target: &MediaType,
+        trusted: &TrustedManifest,
+        image: &ImageManifest,
+        config: &Config<'_>,
+        layers: &[CopiedLayer],
+        is_instance: bool,
+        fixed: Option<&'static str>,
+    ) -> Result<CopyReport, CopyError> {
+        if *target != image.media_type {
+            // Parsed now, so that what it contains is an error and not left out.
+            config.parsed()?;
+        }
+        let (descriptor, written) =
+            convert::config_for(target, image, || config.parsed().ok().flatten().cloned());
+        let rewritten = convert::rewrite(image, target, descriptor.clone(), layers)?;
+        if let (Some(_), Some(reason)) = (&rewritten, fixed) {
+            return Err(CopyError::MustNotModify { reason });
+        }
+        self.progress.note(Note::CopyingConfig {
+            digest: descriptor.digest,
+        });
+        self.put_config(&descriptor, written.as_deref(), config)?;
+        let bytes = match &rewritten {
+            Some(manifest) => manifest.to_bytes(),
+            None => trusted.manifest().bytes().to_vec(),
+        };
+        let digest = match &rewritten {
+            Some(_) => Digest::sha256(&bytes),
+            None => *trusted.manifest().digest(),
+        };
+        self.progress.note(Note::WritingManifest);
+        self.sink
+            .put_manifest(&NewManifest {
+                bytes: &bytes,
+                digest,
+                media_type: target,
+                trusted: Some(trusted),
+                is_instance,
+            })
+            .map_err(|error| self.sink_failed(error))?;
+        let media_type = target.clone();
+        Ok(CopyReport {
+            manifest: bytes,
+            digest,
+            media_type,
+            already_present: false,
+            stored: None,
+        })
+    }
+
+    fn put_config(
+        &self,
+        descriptor: &Descriptor,
+        written: Option<&[u8]>,
+        config: &Config<'_>,
+    ) -> Result<(), CopyError> {
+        let failed = |source| CopyError::Blob {
+            digest: descriptor.digest,
+            source,
+        };
+        let unread = written.is_none() && config.bytes.get().is_none();
+        if unread && self.sink.has_blob(descriptor).map_err(failed)? {
+            return Ok(());
+        }
+        let bytes = match written {
+            Some(written) => written,
+            None => config.bytes()?,
+        };
+        self.sink.put_config(descriptor, bytes).map_err(failed)
+    }
+
+    /// Makes new signatures and stores all.
+    pub(super) fn sign_and_store(
+        &self,
+        mut signatures: Vec<Signature>,
+        report: &CopyReport,
+        trusted: Option<&TrustedManifest>,
+        is_instance: bool,
+    ) -> Result<(), CopyError> {
+        let signers = &self.options.signers;
+        for (signer, number) in signers.iter().zip(1..) {
+            let identity = self.signed_identity()?;
+            self.progress.note(Note::CreatingSignature {
+                number: (signers.len() > 1).then_some(number),
+                kind: "Signing image using simple signing".to_owned(),
+            });
+            let creator = &self.options.creator;
+            let signed = simple::sign(
+                signer.as_ref(),
+                &report.digest,
+                &identity,
+                creator,
+                self.options.now,
+            )
+            .map_err(CopyError::Sign)?;
+            signatures.push(Signature::Simple(signed));
+        }
+        self.progress.note(if trusted.is_some() {
+            Note::StoringSignatures
+        } else {
+            Note::StoringListSignatures
+        });
+        if signatures.is_empty() {
+            return Ok(());
+        }
+        let manifest = NewManifest {
+            bytes: &report.manifest,
+            digest: report.digest,
+            media_type: &report.media_type,
+            trusted,
+            is_instance,
+        };
+        self.sink
+            .put_signatures(&signatures, &manifest)
+            .map_err(|error| self.sink_failed(error))
+    }
+
+    fn signed_identity(&self) -> Result<String, CopyError> {
+        let identity = self
+            .options
+            .sign_identity
+            .as_ref()
+            .or_else(|| self.sink.name().docker_reference());
+        match identity {
+            Some(name) if name.tag().is_some() || name.digest().is_some() => Ok(name.to_string()),
+            _ => Err(CopyError::NoIdentity {
+                name: self.sink.name().to_string(),
+            }),
+        }
+    }
+}
+
+/// The configuration, read when somebody wants it.
+struct Config<'a> {
+    engine: &'a Engine<'a>,
+    descriptor: &'a Descriptor,
+    bytes: OnceCell<Vec<u8>>,
+    parsed: OnceCell<ImageConfig>,
+}
+
+impl<'a> Config<'a> {
+    fn new(engine: &'a Engine<'_>, image: &'a ImageManifest) -> Self {
+        let (bytes, parsed) = (OnceCell::new(), OnceCell::new());
+        Self {
+            engine,
+            descriptor: &image.config,
+            bytes,
+            parsed,
+        }
+    }
+
+    fn bytes(&self) -> Result<&[u8], CopyError> {
+        if let Some(bytes) = self.bytes.get() {
+            return Ok(bytes);
+        }
+        let digest = self.descriptor.digest;
+        let failed = |source| CopyError::Blob { digest, source };
+        let reader = self.engine.source.blob(self.descriptor).map_err(failed)?;
+        let bytes = read_document(reader, self.descriptor, limits::CONFIG_BYTES)
+            .map_err(|error| failed(ImageError::Stream(error)))?;
+        Ok(self.bytes.get_or_init(|| bytes))
+    }
+
+    /// Returns the configuration of an image; `None` for artifacts.
+    fn parsed(&self) -> Result<Option<&ImageConfig>, CopyError> {
+        if !convert::is_image_config(&self.descriptor.media_type) {
+            return Ok(None);
+        }
+        if let Some(parsed) = self.parsed.get() {
+            return Ok(Some(parsed));
+        }
+        let name = self.engine.source.name().to_string();
+        let parsed = ImageConfig::parse(self.bytes()?).map_err(|source| {
+            self.engine
+                .source_failed(ImageError::ImageConfig { name, source })
+        })?;
+        Ok(Some(self.parsed.get_or_init(|| parsed)))
+    }
+}
+
+/// Returns each layer once: an image may have the same one twice.
+fn unique(layers: &[Descriptor]) -> Vec<Descriptor> {
+    let mut seen = std::collections::BTreeSet::new();
+    layers
+        .iter()
+        .filter(|layer| seen.insert(layer.digest))
+        .cloned()
+        .collect()
+}
+
+fn in_manifest_order(
+    image: &ImageManifest,
+    layers: &[Descriptor],
+    copied: &[CopiedLayer],
+) -> Vec<CopiedLayer> {
+    let by_digest: BTreeMap<Digest, &CopiedLayer> = layers
+        .iter()
+        .map(|layer| layer.digest)
+        .zip(copied)
+        .collect();
+    image
+        .layers
+        .iter()
+        .filter_map(|layer| by_digest.get(&layer.digest).copied().cloned())
+        .collect()
+}
+
+/// Checks layers whose plain content was seen against the configuration, when that was read.
+fn check_diff_ids(
+    image: &ImageManifest,
+    config: Option<&ImageConfig>,
+    copied: &[CopiedLayer],
+) -> Result<(), CopyError> {
+    let Some(config) = config else { return Ok(()) };
+    for ((layer, copied), diff_id) in image.layers.iter().zip(copied).zip(&config.rootfs.diff_ids) {
+        if copied.compression == Some(Compression::None) && copied.digest != diff_id.0 {
+            return Err(CopyError::DiffId {
+                layer: layer.digest,
+                expected: diff_id.0,
+                actual: copied.digest,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! A list with all its instances, or the list alone.
+
+use oci::{Digest, Index};
+
+use super::{CopyError, CopyReport, Engine, Instances, instance};
+use crate::convert::{self, CopiedInstance};
+use crate::progress::Note;
+use crate::sink::NewManifest;
+
+impl Engine<'_> {
+    /// Copies the list that the source's top manifest is.
+    pub(super) fn copy_list(&self, list: &Index) -> Result<CopyReport, CopyError> {
+        self.progress.note(Note::GettingListSignatures);
+        let signatures = if self.options.remove_signatures {
+            Vec::new()
+        } else {
+            self.source
+                .signatures(None)
+                .map_err(|error| self.source_failed(error))?
+        };
+        self.check_signatures(!signatures.is_empty(), Note::CheckingListSignatureSupport)?;
+        self.check_demanded(&self.top)?;
+        let fixed = self.fixed(!signatures.is_empty());
+        let accepted = self.sink.manifest_types();
+        let target = convert::list_type(&list.media_type, accepted, self.options.format)?;
+        if target == list.media_type
+            && signatures.is_empty()
+            && self.is_present(&self.top, false)?
+        {
+            self.progress.note(Note::AlreadyPresent);
+            return Ok(CopyReport {
+                manifest: self.top.bytes().to_vec(),
+                digest: *self.top.digest(),
+                media_type: target,
+                already_present: true,
+                stored: None,
+            });
+        }
+        let copied = self.copy_instances(list)?;
+        let rewritten = convert::rewrite_list(list, &target, &copied);
+        if let (Some(_), Some(reason)) = (&rewritten, fixed) {
+            return Err(CopyError::MustNotModify { reason });
+        }
+        let (bytes, digest) = match &rewritten {
+            Some(list) => {
+                let bytes = list.to_bytes();
+                let digest = Digest::sha256(&bytes);
+                (bytes, digest)
+            }
+            None => (self.top.bytes().to_vec(), *self.top.digest()),
+        };
+        self.progress.note(Note::WritingList);
+        self.sink
+            .put_manifest(&NewManifest {
+                bytes: &bytes,
+                digest,
+                media_type: &target,
+                trusted: None,
+                is_instance: false,
+            })
+            .map_err(|error| self.sink_failed(error))?;
+        let report = CopyReport {
+            manifest: bytes,
+            digest,
+            media_type: target,
+            already_present: false,
+            stored: None,
+        };
+        self.sign_and_store(signatures, &report, None, false)?;
+        Ok(report)
+    }
+
+    fn copy_instances(&self, list: &Index) -> Result<Vec<Option<CopiedInstance>>, CopyError> {
+        let of = list.manifests.len();
+        let count = if self.options.instances == Instances::All {
+            of
+        } else {
+            0
+        };
+        self.progress.note(Note::CopyingInstances { count, of });
+        let mut copied = Vec::with_capacity(of);
+        for (entry, number) in list.manifests.iter().take(count).zip(1..) {
+            let digest = entry.digest;
+            self.progress.note(Note::CopyingInstance {
+                digest,
+                number,
+                count,
+            });
+            let manifest = instance(self.source, list, &digest)?;
+            let report = self.copy_image(manifest, Some(&digest), true)?;
+            copied.push(Some(CopiedInstance {
+                digest: report.digest,
+                size: report.manifest.len() as u64,
+                media_type: report.media_type,
+            }));
+        }
+        copied.resize_with(of, || None);
+        Ok(copied)
+    }
+}

@@ -1,0 +1,390 @@
+//! Writes `docker-archive:` tars, in the order of the original.
+//!
+//! ```text
+//! <diff id>.tar …                         layers, uncompressed, as they come
+//! <config digest>.json
+//! <v1 id>/layer.tar -> ../<diff id>.tar   once per layer, for readers of the old format
+//! <v1 id>/VERSION
+//! <v1 id>/json
+//! manifest.json
+//! repositories
+//! ```
+//!
+//! A v1 id is the digest of the layer's old-style configuration with its chain id in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{BufWriter, Read};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use archive::tarfile::TarWriter;
+use oci::{ChainId, Descriptor, DiffId, Digest, Manifest, MediaType, RawManifest, Reference, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use signing::Signature;
+
+use crate::context::Context;
+use crate::error::ImageError;
+use crate::name::{ArchiveImage, ArchiveName, ImageName};
+use crate::sink::{Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
+use crate::transport::oci_archive_sink::hash_to_spool;
+use crate::transport::output::Output;
+
+const MANIFEST_TYPES: &[MediaType] = &[MediaType::DockerManifest];
+/// The members of the configuration that the topmost layer's old-style configuration takes over.
+const INHERITED: [&str; 7] = [
+    "architecture",
+    "config",
+    "container",
+    "container_config",
+    "created",
+    "docker_version",
+    "os",
+];
+
+/// A `docker-archive:` tar that is being written.
+pub(crate) struct DockerArchiveSink {
+    name: ImageName,
+    path: PathBuf,
+    tmpdir: PathBuf,
+    tags: Vec<Reference>,
+    state: Mutex<State>,
+}
+
+struct State {
+    tar: TarWriter<BufWriter<Output>>,
+    layers: BTreeSet<Digest>,
+    config: Option<(Digest, Vec<u8>)>,
+    items: Vec<Item>,
+    repositories: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Item {
+    config: String,
+    repo_tags: Vec<String>,
+    layers: Vec<String>,
+}
+
+impl DockerArchiveSink {
+    /// Opens the tar for writing.
+    pub(crate) fn open(
+        archive: &ArchiveName,
+        context: &Context,
+        options: &SinkOptions,
+    ) -> Result<Self, ImageError> {
+        let mut tags = Vec::new();
+        match &archive.image {
+            Some(ArchiveImage::Tag(tag)) => tags.push(tag.clone()),
+            Some(ArchiveImage::Index(_)) => {
+                return Err(ImageError::Unsupported {
+                    transport: crate::Transport::DockerArchive,
+                    what: "writing to an index @N",
+                });
+            }
+            None => {}
+        }
+        tags.extend(
+            options
+                .additional_tags
+                .iter()
+                .map(Reference::with_default_tag),
+        );
+        let path = archive.path.clone();
+        if fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() > 0) {
+            return Err(ImageError::ArchiveExists { path });
+        }
+        let tar = TarWriter::new(Output::open(&path)?.buffered());
+        Ok(Self {
+            name: ImageName::DockerArchive(archive.clone()),
+            path,
+            tmpdir: context.tmpdir.clone(),
+            tags,
+            state: Mutex::new(State {
+                tar,
+                layers: BTreeSet::new(),
+                config: None,
+                items: Vec::new(),
+                repositories: BTreeMap::new(),
+            }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, source: std::io::Error) -> ImageError {
+        ImageError::io("writing", &self.path, source)
+    }
+
+    fn file(&self, state: &mut State, name: &str, bytes: &[u8]) -> Result<(), ImageError> {
+        state
+            .tar
+            .file(name, bytes.len() as u64, bytes)
+            .map_err(|error| self.failed(error))
+    }
+
+    /// Writes the old-style folders and returns the id of the topmost layer.
+    fn write_legacy(
+        &self,
+        state: &mut State,
+        layers: &[Digest],
+        config: &[u8],
+    ) -> Result<Option<String>, ImageError> {
+        let broken = |error: serde_json::Error| {
+            ImageError::inconsistent(&self.name, format!("configuration: {error}"))
+        };
+        let config: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(config).map_err(broken)?;
+        let mut last: Option<String> = None;
+        let mut written = BTreeSet::new();
+        for (place, layer) in layers.iter().enumerate() {
+            let mut members: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
+            if let Some(parent) = &last {
+                members.insert("parent", parent.as_str().into());
+            }
+            let mut inherited: BTreeMap<&str, Option<&RawValue>> = BTreeMap::new();
+            if place + 1 == layers.len() {
+                inherited.extend(INHERITED.map(|name| (name, config.get(name).map(Box::as_ref))));
+            }
+            let stack: Vec<DiffId> = layers[..=place].iter().copied().map(DiffId).collect();
+            members.insert("layer_id", ChainId::of(&stack).to_string().into());
+            let id = Digest::sha256(&encode(&members, &inherited).map_err(broken)?).hex();
+            members.remove("layer_id");
+            members.insert("id", id.as_str().into());
+            if written.insert(id.clone()) {
+                let target = format!("../{}.tar", layer.hex());
+                let link = format!("{id}/layer.tar");
+                state
+                    .tar
+                    .symlink(&link, &target)
+                    .map_err(|error| self.failed(error))?;
+                self.file(state, &format!("{id}/VERSION"), b"1.0")?;
+                let json = encode(&members, &inherited).map_err(broken)?;
+                self.file(state, &format!("{id}/json"), &json)?;
+            }
+            last = Some(id);
+        }
+        Ok(last)
+    }
+}
+
+/// Writes an old-style configuration as Go writes a map: keys sorted, what is inherited compacted
+/// but otherwise as it was.
+fn encode(
+    members: &BTreeMap<&str, serde_json::Value>,
+    inherited: &BTreeMap<&str, Option<&RawValue>>,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut texts: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for (name, value) in members {
+        texts.insert(name, json::to_go_bytes(value)?);
+    }
+    for (name, value) in inherited {
+        let text = value.map_or_else(|| b"null".to_vec(), |value| compact(value.get()));
+        texts.insert(name, text);
+    }
+    let mut out = b"{".to_vec();
+    for (place, (name, text)) in texts.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&json::to_go_bytes(name)?);
+        out.push(b':');
+        out.extend_from_slice(text);
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
+/// Drops white space between tokens and escapes `<`, `>`, `&` and the two Unicode line ends, as
+/// Go does with JSON that it passes on. The text is known to be JSON.
+fn compact(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in text.chars() {
+        if !in_string && matches!(c, ' ' | '\t' | '\r' | '\n') {
+            continue;
+        }
+        if c == '"' && !escaped {
+            in_string = !in_string;
+        }
+        escaped = in_string && c == '\\' && !escaped;
+        match c {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
+            }
+            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out
+}
+
+impl ImageSink for DockerArchiveSink {
+    fn name(&self) -> &ImageName {
+        &self.name
+    }
+
+    fn manifest_types(&self) -> &[MediaType] {
+        MANIFEST_TYPES
+    }
+
+    fn layer_compression(&self) -> LayerCompression {
+        LayerCompression::Decompress
+    }
+
+    fn supports_signatures(&self) -> Result<(), ImageError> {
+        Err(ImageError::NoSignatures {
+            name: self.name.to_string(),
+            why: "storing signatures for docker tar files is not supported",
+        })
+    }
+
+    fn parallel_blobs(&self) -> bool {
+        false
+    }
+
+    fn wants_config_first(&self) -> bool {
+        true
+    }
+
+    fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, ImageError> {
+        Ok(self.state().layers.contains(&descriptor.digest))
+    }
+
+    fn put_blob(&self, blob: Blob<'_>) -> Result<(Digest, u64), ImageError> {
+        let append = |digest: Digest, size: u64, content: &mut dyn Read| {
+            let mut state = self.state();
+            if state.layers.insert(digest) {
+                let name = format!("{}.tar", digest.hex());
+                state
+                    .tar
+                    .file(&name, size, content)
+                    .map_err(|error| self.failed(error))?;
+            }
+            Ok((digest, size))
+        };
+        if let Some((digest, size)) = blob.known {
+            return append(digest, size, blob.reader);
+        }
+        let (mut file, digest, size) = hash_to_spool(blob.reader, &self.tmpdir)?;
+        append(digest, size, &mut file)
+    }
+
+    fn put_config(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), ImageError> {
+        let mut state = self.state();
+        self.file(
+            &mut state,
+            &format!("{}.json", descriptor.digest.hex()),
+            bytes,
+        )?;
+        state.config = Some((descriptor.digest, bytes.to_vec()));
+        Ok(())
+    }
+
+    fn put_manifest(&self, manifest: &NewManifest<'_>) -> Result<(), ImageError> {
+        let parsed = RawManifest::parse(manifest.bytes.to_vec(), Some(manifest.media_type))
+            .map_err(|source| ImageError::Manifest {
+                name: self.name.to_string(),
+                digest: manifest.digest.to_string(),
+                source,
+            })?;
+        let Manifest::Image(image) = parsed.manifest() else {
+            return Err(ImageError::ManifestType {
+                name: self.name.to_string(),
+                media_type: manifest.media_type.clone(),
+            });
+        };
+        let mut state = self.state();
+        let Some((config, bytes)) = state.config.take() else {
+            return Err(ImageError::inconsistent(
+                &self.name,
+                "the image has no configuration",
+            ));
+        };
+        let layers: Vec<Digest> = image.layers.iter().map(|layer| layer.digest).collect();
+        if let Some(top) = self.write_legacy(&mut state, &layers, &bytes)? {
+            for tag in &self.tags {
+                let name = tag.repository().to_string();
+                let text = tag
+                    .tag()
+                    .map(|tag| tag.as_str().to_owned())
+                    .unwrap_or_default();
+                state
+                    .repositories
+                    .entry(name)
+                    .or_default()
+                    .insert(text, top.clone());
+            }
+        }
+        let mut repo_tags: Vec<String> = Vec::new();
+        for tag in self.tags.iter().map(Reference::to_string) {
+            if !repo_tags.contains(&tag) {
+                repo_tags.push(tag);
+            }
+        }
+        state.items.push(Item {
+            config: format!("{}.json", config.hex()),
+            repo_tags,
+            layers: layers
+                .iter()
+                .map(|layer| format!("{}.tar", layer.hex()))
+                .collect(),
+        });
+        Ok(())
+    }
+
+    fn put_signatures(
+        &self,
+        signatures: &[Signature],
+        _: &NewManifest<'_>,
+    ) -> Result<(), ImageError> {
+        if signatures.is_empty() {
+            Ok(())
+        } else {
+            self.supports_signatures()
+        }
+    }
+
+    fn commit(self: Box<Self>) -> Result<Option<Stored>, ImageError> {
+        let encode = |result: Result<Vec<u8>, serde_json::Error>| {
+            result.map_err(|error| {
+                ImageError::inconsistent(&self.name, format!("writing manifest.json: {error}"))
+            })
+        };
+        let mut state = self.state();
+        let items = encode(json::to_go_bytes(&state.items))?;
+        let repositories = encode(json::to_go_bytes(&state.repositories))?;
+        self.file(&mut state, "manifest.json", &items)?;
+        self.file(&mut state, "repositories", &repositories)?;
+        drop(state);
+        let Self { path, state, .. } = *self;
+        let failed = |error| ImageError::io("writing", &path, error);
+        let State { tar, .. } = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let output = tar.finish().map_err(failed)?;
+        output
+            .into_inner()
+            .map_err(|error| failed(error.into_error()))?
+            .publish()?;
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inherited_json_is_compacted_as_go_does() {
+        for (text, want) in [
+            (r#"{ "a" : [ 1 , "x y" ] }"#, r#"{"a":[1,"x y"]}"#),
+            (r#""a\" b<""#, r#""a\" b\u003c""#),
+            (r#""\\" "#, r#""\\""#),
+            ("\"\u{2028}é\"", "\"\\u2028é\""),
+        ] {
+            assert_eq!(String::from_utf8(compact(text)).unwrap(), want);
+        }
+    }
+}

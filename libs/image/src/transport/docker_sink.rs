@@ -1,0 +1,318 @@
+//! Writes images to registries.
+//!
+//! Each layer is asked for first, then mounted from the source's repository if that is on the
+//! same registry, and uploaded only then. The manifest comes last, so a tag never points to an
+//! image whose blobs are not all there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use oci::{Descriptor, Digest, MediaType, limits};
+use registry::{Mount, RegistryError, TagOrDigest, Upload, UploadSession};
+use signing::{Signature, lookaside};
+
+use crate::context::{Context, EndpointOptions};
+use crate::error::ImageError;
+use crate::files::{Draft, create_directories, remove_if_any, sync_directory};
+use crate::name::{DockerName, ImageName};
+use crate::sink::{Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
+use crate::transport::docker_endpoint::{Remote, places, remote};
+use crate::transport::oci_archive_sink::hash_to_spool;
+use crate::transport::signatures;
+
+const MANIFEST_TYPES: &[MediaType] = &[
+    MediaType::OciManifest,
+    MediaType::DockerManifest,
+    MediaType::OciIndex,
+    MediaType::DockerList,
+];
+
+/// An image in a registry that is being written.
+pub(crate) struct DockerSink {
+    name: ImageName,
+    docker: DockerName,
+    remote: Remote,
+    tmpdir: PathBuf,
+    precompute: bool,
+    /// Where signatures go: a directory, or none.
+    lookaside: Option<String>,
+    mount_from: Option<String>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Blobs that are known to be in the repository.
+    there: BTreeSet<Digest>,
+    /// Uploads that the registry began when it was asked to mount.
+    begun: BTreeMap<Digest, UploadSession>,
+}
+
+impl DockerSink {
+    /// Makes ready to write. The registry is asked with the first blob.
+    pub(crate) fn open(
+        docker: &DockerName,
+        context: &Context,
+        endpoint: &EndpointOptions,
+        options: &SinkOptions,
+    ) -> Result<Self, ImageError> {
+        // Mirrors are for reading; what is written goes to the place itself.
+        let (primary, _) = places(&docker.reference, context)?;
+        Ok(Self {
+            name: ImageName::Docker(docker.clone()),
+            remote: remote(&docker.reference, &primary, context, endpoint)?,
+            docker: docker.clone(),
+            tmpdir: context.tmpdir.clone(),
+            precompute: options.precompute_digests,
+            lookaside: context.lookaside.write_base(&docker.reference),
+            mount_from: None,
+            state: Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, act: &'static str, source: RegistryError) -> ImageError {
+        ImageError::Registry {
+            act,
+            name: self.remote.name.clone(),
+            source,
+        }
+    }
+
+    fn is_there(&self, digest: &Digest, size: u64) -> Result<bool, ImageError> {
+        if self.state().there.contains(digest) {
+            return Ok(true);
+        }
+        let found = self
+            .remote
+            .endpoint
+            .head_blob(&self.remote.path, digest)
+            .map_err(|source| self.failed("looking for a blob of", source))?;
+        let there = found == Some(size);
+        if there {
+            self.state().there.insert(*digest);
+        }
+        Ok(there)
+    }
+
+    fn push(
+        &self,
+        mut body: impl std::io::Read,
+        known: Option<(Digest, u64)>,
+    ) -> Result<(Digest, u64), ImageError> {
+        let failed = |source| self.failed("pushing a blob to", source);
+        let begun = known.and_then(|(digest, _)| self.state().begun.remove(&digest));
+        let upload = match begun {
+            Some(upload) => upload,
+            None => self
+                .remote
+                .endpoint
+                .begin_upload(&self.remote.path)
+                .map_err(failed)?,
+        };
+        let (digest, size) = upload
+            .push(&mut body, known, Upload::Auto)
+            .map_err(failed)?;
+        self.state().there.insert(digest);
+        Ok((digest, size))
+    }
+
+    /// Returns the directory that signatures are written below.
+    fn lookaside_directory(&self) -> Result<&Path, ImageError> {
+        let no = |why| ImageError::NoSignatures {
+            name: self.name.to_string(),
+            why,
+        };
+        let base = self
+            .lookaside
+            .as_deref()
+            .ok_or_else(|| no("no lookaside to write them to is configured in registries.d"))?;
+        base.strip_prefix("file://")
+            .map(Path::new)
+            .ok_or_else(|| no("the lookaside to write them to is no file: URL"))
+    }
+}
+
+/// Tells whether the registry refused the manifest for what it is, so that another type may do.
+fn is_type_refused(error: &RegistryError) -> bool {
+    let RegistryError::Status(status) = error else {
+        return false;
+    };
+    match status.status.as_u16() {
+        415 => true,
+        400..=499 => status.errors.iter().any(|e| {
+            matches!(
+                e.code.as_str(),
+                "MANIFEST_INVALID" | "TAG_INVALID" | "UNSUPPORTED"
+            )
+        }),
+        _ => false,
+    }
+}
+
+impl ImageSink for DockerSink {
+    fn name(&self) -> &ImageName {
+        &self.name
+    }
+
+    fn manifest_types(&self) -> &[MediaType] {
+        MANIFEST_TYPES
+    }
+
+    fn layer_compression(&self) -> LayerCompression {
+        LayerCompression::Compress
+    }
+
+    fn supports_signatures(&self) -> Result<(), ImageError> {
+        self.lookaside_directory().map(drop)
+    }
+
+    fn offer_mounts(&mut self, host: &str, path: &str) {
+        if host == self.remote.endpoint.host() && path != self.remote.path {
+            self.mount_from = Some(path.to_owned());
+        }
+    }
+
+    fn keeps_foreign_layers(&self) -> bool {
+        true
+    }
+
+    fn present(&self) -> Result<Option<Digest>, ImageError> {
+        let Some(tag) = self.docker.reference.tag() else {
+            return Ok(None);
+        };
+        let head = self
+            .remote
+            .endpoint
+            .head_manifest(&self.remote.path, &TagOrDigest::Tag(tag.clone()))
+            .map_err(|source| self.failed("looking for the manifest of", source))?;
+        Ok(head.map(|head| head.digest))
+    }
+
+    fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, ImageError> {
+        let digest = descriptor.digest;
+        if self.is_there(&digest, descriptor.size)? {
+            return Ok(true);
+        }
+        let Some(from) = &self.mount_from else {
+            return Ok(false);
+        };
+        match self
+            .remote
+            .endpoint
+            .mount_or_begin(&self.remote.path, &digest, from)
+        {
+            Ok(Mount::Mounted) => {
+                self.state().there.insert(digest);
+                Ok(true)
+            }
+            Ok(Mount::Upload(upload)) => {
+                self.state().begun.insert(digest, upload);
+                Ok(false)
+            }
+            // A registry that does not mount can still be pushed to.
+            Err(error) if error.status().is_some() => Ok(false),
+            Err(source) => Err(self.failed("mounting a blob to", source)),
+        }
+    }
+
+    fn put_blob(&self, blob: Blob<'_>) -> Result<(Digest, u64), ImageError> {
+        if blob.known.is_some() || !self.precompute {
+            return self.push(blob.reader, blob.known);
+        }
+        let (file, digest, size) = hash_to_spool(blob.reader, &self.tmpdir)?;
+        if self.is_there(&digest, size)? {
+            return Ok((digest, size));
+        }
+        self.push(file, Some((digest, size)))
+    }
+
+    fn put_config(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), ImageError> {
+        if !self.is_there(&descriptor.digest, descriptor.size)? {
+            self.push(bytes, Some((descriptor.digest, bytes.len() as u64)))?;
+        }
+        Ok(())
+    }
+
+    fn put_manifest(&self, manifest: &NewManifest<'_>) -> Result<(), ImageError> {
+        let tag = self
+            .docker
+            .reference
+            .tag()
+            .filter(|_| !manifest.is_instance);
+        let which = match tag {
+            Some(tag) => TagOrDigest::Tag(tag.clone()),
+            None => TagOrDigest::Digest(manifest.digest),
+        };
+        let bytes = manifest.bytes.to_vec();
+        let put = self.remote.endpoint.put_manifest(
+            &self.remote.path,
+            &which,
+            manifest.media_type,
+            bytes,
+        );
+        match put {
+            Ok(_) => Ok(()),
+            Err(error) if is_type_refused(&error) => Err(ImageError::ManifestType {
+                name: format!("{} ({error})", self.name),
+                media_type: manifest.media_type.clone(),
+            }),
+            Err(source) => Err(self.failed("writing manifest to", source)),
+        }
+    }
+
+    fn put_signatures(
+        &self,
+        signatures: &[Signature],
+        manifest: &NewManifest<'_>,
+    ) -> Result<(), ImageError> {
+        if signatures
+            .iter()
+            .any(|signature| !matches!(signature, Signature::Simple(_)))
+        {
+            return Err(ImageError::NoSignatures {
+                name: self.name.to_string(),
+                why: "a lookaside holds simple signatures only",
+            });
+        }
+        let base = self.lookaside_directory()?;
+        let repository = self.docker.reference.repository();
+        let path = |n| lookaside::signature_path(repository, &manifest.digest, n);
+        let mut number = 1;
+        for bytes in signatures::to_stored(&self.name, signatures)? {
+            let Some(path) = path(number) else {
+                return Err(ImageError::TooManySignatures {
+                    name: self.name.to_string(),
+                    limit: limits::SIGNATURES as u64,
+                    what: "files",
+                });
+            };
+            let path = base.join(path);
+            let parent = path.parent().unwrap_or(base).to_owned();
+            create_directories(&parent)?;
+            let mut draft = Draft::create(&parent, ".signature-")?;
+            draft.write(&bytes)?;
+            draft.sync()?;
+            draft.publish(&path)?;
+            sync_directory(&parent)?;
+            number += 1;
+        }
+        while let Some(path) = path(number).map(|path| base.join(path)) {
+            if !path.exists() {
+                break;
+            }
+            remove_if_any(&path)?;
+            number += 1;
+        }
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>) -> Result<Option<Stored>, ImageError> {
+        // The manifest that was put last made the image visible.
+        Ok(None)
+    }
+}
