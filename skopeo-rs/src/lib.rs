@@ -1,1 +1,110 @@
-//! placeholder
+//! Looks at, copies, signs and verifies container images, wherever they are.
+//!
+//! The command line, the standard output and the exit status are those of skopeo; where they
+//! differ on purpose, `docs/quirks/skopeo-rs.md` says so. This crate is grammar, one call into a
+//! library, and printing: one file per verb, with its flags and its `run`.
+#![forbid(unsafe_code)]
+
+mod access;
+mod copy;
+mod duration;
+mod global;
+mod inspect;
+mod list_tags;
+mod manifest_digest;
+mod retry;
+mod session;
+mod standalone_sign;
+mod standalone_verify;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use term::{Interrupt, Program};
+
+use crate::global::Global;
+use crate::session::Session;
+
+/// The name under which errors are reported.
+const NAME: &str = "skopeo-rs";
+
+/// What follows the program's help and stands at the end of its manual page.
+const AFTER_HELP: &str = "\
+IMAGE NAMES:
+An image is named TRANSPORT:REST.
+
+  docker://HOST[:PORT]/PATH[:TAG|@DIGEST]   a registry; the tag defaults to latest
+  oci:PATH[:REF]                            an OCI image layout, a directory
+  oci-archive:PATH[:REF]                    the same in a tar; - is standard input or output
+  docker-archive:PATH[:NAME:TAG]            a tar as `docker save` writes it; - as above
+  dir:PATH                                  the plain files of one image
+  store:NAME                                the store of this host, see storetool(1)
+
+EXAMPLES:
+  skopeo-rs inspect docker://registry.example/app:1
+  skopeo-rs copy docker://registry.example/app:1 oci:layout:1
+  skopeo-rs copy docker://registry.example/app:1 oci-archive:- | storetool import -
+  skopeo-rs list-tags --lines docker://registry.example/app
+
+FILES:
+  /etc/containers/policy.json       which images may be copied (--policy)
+  /etc/containers/registries.conf   mirrors, blocked and insecure registries
+  /etc/containers/registries.d      where signatures lie (--registries.d)
+  /etc/containers/certs.d           certificates of registries (--cert-dir)
+  $XDG_RUNTIME_DIR/containers/auth.json
+                                    credentials (--authfile)
+
+EXIT STATUS:
+0 when all went well, 2 when the image was not found, 130 or 143 when it was interrupted by Ctrl-C or SIGTERM, 1 in all other cases, a wrong command line among them.
+
+SEE ALSO:
+storetool(1), ocitool(1), skopeo(1), containers-policy.json(5)";
+
+/// Look at, copy, sign and verify container images
+///
+/// skopeo-rs works on images where they are: in registries, in directories, in archives and in
+/// the local store. It needs no daemon and, except for the local store, no privilege.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version, after_long_help = AFTER_HELP)]
+#[command(subcommand_required = true, arg_required_else_help = false)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Copy(copy::Args),
+    Inspect(inspect::Args),
+    ListTags(list_tags::Args),
+    ManifestDigest(manifest_digest::Args),
+    StandaloneSign(standalone_sign::Args),
+    StandaloneVerify(standalone_verify::Args),
+}
+
+/// The grammar, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program on the arguments of the process.
+pub fn main() -> ExitCode {
+    let program = Program::new(NAME).usage_status(1);
+    program.main(command(), std::env::args_os(), run)
+}
+
+fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let session = Session::new(cli.global, interrupt)?;
+    let done = match cli.verb {
+        Verb::Copy(args) => copy::run(args, &session),
+        Verb::Inspect(args) => inspect::run(args, &session),
+        Verb::ListTags(args) => list_tags::run(args, &session),
+        Verb::ManifestDigest(args) => manifest_digest::run(&args),
+        Verb::StandaloneSign(args) => standalone_sign::run(&args),
+        Verb::StandaloneVerify(args) => standalone_verify::run(&args),
+    };
+    session.judge(done)?;
+    Ok(ExitCode::SUCCESS)
+}

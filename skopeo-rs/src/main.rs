@@ -1,1 +1,7 @@
-fn main() {}
+//! `skopeo-rs`: see [`skopeo_rs`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    skopeo_rs::main()
+}

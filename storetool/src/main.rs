@@ -1,1 +1,7 @@
-fn main() {}
+//! `storetool`: see [`storetool`](::storetool).
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    storetool::main()
+}

@@ -22,12 +22,12 @@ use crate::stdout::StdoutClosed;
 pub struct Failure {
     hint: Option<String>,
     status: Option<u8>,
-    source: Box<dyn Error + Send + Sync + 'static>,
+    source: anyhow::Error,
 }
 
 impl Failure {
     /// Wraps an error without adding anything yet.
-    pub fn new(source: impl Into<Box<dyn Error + Send + Sync + 'static>>) -> Failure {
+    pub fn new(source: impl Into<anyhow::Error>) -> Failure {
         Failure {
             hint: None,
             status: None,
@@ -79,11 +79,11 @@ pub trait Explain<T> {
 
 impl<T, E: Into<anyhow::Error>> Explain<T> for Result<T, E> {
     fn hint<H: Into<String>>(self, hint: impl FnOnce() -> H) -> anyhow::Result<T> {
-        self.map_err(|error| Failure::new(error.into()).hint(hint()).into())
+        self.map_err(|error| Failure::new(error).hint(hint()).into())
     }
 
     fn exit_status(self, status: u8) -> anyhow::Result<T> {
-        self.map_err(|error| Failure::new(error.into()).status(status).into())
+        self.map_err(|error| Failure::new(error).status(status).into())
     }
 }
 
@@ -131,10 +131,10 @@ pub fn render(program: &str, error: &anyhow::Error) -> String {
 fn failures(error: &anyhow::Error) -> impl Iterator<Item = &Failure> {
     error.chain().flat_map(|cause| {
         let mut found = Vec::new();
-        let mut next: Option<&(dyn Error + 'static)> = Some(cause);
-        while let Some(failure) = next.and_then(|error| error.downcast_ref::<Failure>()) {
+        let mut next = cause.downcast_ref::<Failure>();
+        while let Some(failure) = next {
             found.push(failure);
-            next = Some(failure.source.as_ref());
+            next = failure.source.downcast_ref::<Failure>();
         }
         found
     })

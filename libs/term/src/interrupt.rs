@@ -39,6 +39,11 @@ impl Interrupt {
         Ok(interrupt)
     }
 
+    /// Asks the work to stop, as a deadline does: there is no signal, and no exit status of one.
+    pub fn stop(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
     /// Says whether the work should stop.
     pub fn is_set(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)

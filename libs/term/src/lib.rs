@@ -10,6 +10,7 @@
 //! | [`program`] | one `main` for all: parse, run, print the error, give the exit status |
 //! | [`error`] | hints and exit statuses as data in an error chain, and the printer of chains |
 //! | [`stdout`] | standard output on which a closed pipe is not an error |
+//! | [`input`] | files that are named on the command line, read bounded |
 //! | [`interrupt`] | Ctrl-C and SIGTERM: the first asks, the second kills |
 //! | [`json`] | JSON for machines, written as Go writes it |
 //! | [`template`] | `--format` templates in the language of Go's `text/template` |
@@ -25,6 +26,7 @@ pub mod completions;
 #[cfg(feature = "copy")]
 pub mod copy;
 pub mod error;
+pub mod input;
 pub mod interrupt;
 pub mod json;
 pub mod man;

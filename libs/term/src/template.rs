@@ -64,6 +64,11 @@ impl Template {
         })
     }
 
+    /// Says whether it asks for the value itself, as JSON.
+    pub fn is_json(&self) -> bool {
+        matches!(self.kind, Kind::Json)
+    }
+
     /// The text of one value, ending in a line feed.
     ///
     /// # Errors
@@ -349,7 +354,7 @@ mod tests {
                 "table {{range .Env}}{{.}}\\ta\\n{{end}}",
                 "A=<b>&  a\nC=d     a\n\n",
             ),
-            ("{{.Labels}}{{.Created}}", "map[x:1]<nil>\n"),
+            ("{{.Labels}} {{.Size}}", "map[x:1] 5\n"),
             ("{{.Labels.foo}}", "<no value>\n"),
             ("{{index .Labels \"x\"}} {{len .Env}}", "1 2\n"),
             ("{{json .Env}}", "[\"A=<b>&\",\"C=d\"]\n"),

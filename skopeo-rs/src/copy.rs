@@ -1,0 +1,355 @@
+//! `skopeo-rs copy`: an image from one place to another.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+use image::{
+    CopyOptions, EndpointOptions, ImageName, Instances, LayerCompression, ManifestFormat,
+    SinkOptions, Transport, open_sink, open_source,
+};
+use oci::{Compression, Reference};
+use signing::{Signer, SigningKey};
+use term::copy::{CopyProgress, Report};
+use term::progress::Shown;
+use term::{Explain as _, ProgressArgs, ProgressMode};
+
+use crate::access::{DestinationAccess, SourceAccess};
+use crate::retry::Retry;
+use crate::session::{CREATOR, Session};
+
+const AFTER_HELP: &str = "\
+EXAMPLES:
+  skopeo-rs copy docker://registry.example/app:1 docker://mirror.example/app:1
+  skopeo-rs copy --all docker://registry.example/app:1 oci:layout:1
+  skopeo-rs copy docker://registry.example/app:1 oci-archive:- | storetool import -
+  storetool export app:1 | skopeo-rs copy oci-archive:- docker://registry.example/app:copy
+  skopeo-rs copy --sign-by admin@example oci:layout:1 docker://registry.example/app:1
+
+OUTPUT:
+The steps of the copy go to standard output, as the original prints them; to standard error when standard output carries the image; nowhere with --quiet. Progress goes to standard error.
+
+FILES:
+  /etc/containers/policy.json      decides whether the image may be copied (--policy)
+  /etc/containers/registries.d     where signatures are read and written
+
+EXIT STATUS:
+0 when the image is at its destination, 2 when the source image was not found, 130 or 143 after Ctrl-C or SIGTERM, 1 otherwise. Unless it is 0 the destination is as it was before.
+
+SEE ALSO:
+skopeo-rs(1), skopeo-rs-inspect(1), storetool-pull(1), containers-policy.json(5)";
+
+/// Copy an image from one place to another
+///
+/// The trust policy judges the source image first. Then layers that the destination lacks are
+/// copied, several at once; each is checked against its digest. Nothing is visible at the
+/// destination before all of it is there.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The image to copy
+    source: String,
+    /// Where to, under which name
+    destination: String,
+
+    /// Copy every instance of a list, and the list
+    #[arg(short, long, conflicts_with = "multi_arch")]
+    all: bool,
+    /// Which instances of a list are copied (default system)
+    #[arg(long, value_enum, value_name = "WHICH")]
+    multi_arch: Option<MultiArch>,
+    /// Write manifests in this format (default: that of the source where the destination takes it)
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Fail rather than change any digest
+    ///
+    /// It does not imply --all: without, an instance of a list is copied as it is, without the
+    /// list.
+    #[arg(long)]
+    preserve_digests: bool,
+    /// Write more names into a docker-archive: (can be repeated)
+    #[arg(long, value_name = "NAME:TAG", value_delimiter = ',')]
+    additional_tag: Vec<String>,
+    /// Write the digest of the copied manifest, or list, to this file
+    #[arg(long, value_name = "FILE")]
+    digestfile: Option<PathBuf>,
+    /// Copy so many layers at once (0 or default: 6)
+    #[arg(long, value_name = "N")]
+    image_parallel_copies: Option<usize>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    progress: ProgressArgs,
+
+    /// Leave the signatures of the source behind; the policy sees them nevertheless
+    #[arg(long, help_heading = "Signatures")]
+    remove_signatures: bool,
+    /// Sign the copy with this secret key of the GnuPG home: fingerprint, id or user
+    #[arg(long, value_name = "KEY", help_heading = "Signatures")]
+    sign_by: Option<String>,
+    /// Read the passphrase of the key from the first line of this file
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Signatures",
+        requires = "sign_by"
+    )]
+    sign_passphrase_file: Option<PathBuf>,
+    /// Sign this name instead of the destination's
+    #[arg(
+        long,
+        value_name = "NAME:TAG",
+        help_heading = "Signatures",
+        requires = "sign_by"
+    )]
+    sign_identity: Option<String>,
+
+    #[command(flatten)]
+    retry: Retry,
+
+    /// Read credentials of both sides from this file alone
+    #[arg(id = "authfile", long = "authfile", value_name = "FILE")]
+    authfile: Option<PathBuf>,
+    #[command(flatten)]
+    source_access: SourceAccess,
+    #[command(flatten)]
+    destination_access: DestinationAccess,
+    #[command(flatten)]
+    layers: Layers,
+}
+
+/// What becomes of layers at the destination.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Layers at the destination")]
+struct Layers {
+    /// dir: only: compress layers that are not compressed
+    #[arg(long, conflicts_with = "dest_decompress")]
+    dest_compress: bool,
+    /// dir: only: decompress layers that are compressed
+    #[arg(long)]
+    dest_decompress: bool,
+    /// oci: only: keep layers uncompressed that are (default: compress them)
+    #[arg(long)]
+    dest_oci_accept_uncompressed_layers: bool,
+    /// Compress layers in this format where the destination compresses
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    dest_compress_format: Option<LayerFormat>,
+    /// Compress at this level (gzip 1 to 9, zstd 1 to 20)
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(i32).range(1..=20))]
+    dest_compress_level: Option<i32>,
+    /// Do not use layers at the destination that are compressed otherwise
+    #[arg(long, requires = "dest_compress_format")]
+    dest_force_compress_format: bool,
+    /// Know the digest of a layer before it is uploaded, by way of a temporary file
+    #[arg(long)]
+    dest_precompute_digests: bool,
+}
+
+/// Which instances of a list are copied.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MultiArch {
+    /// The one for this platform (see --override-arch)
+    System,
+    /// All of them, and the list
+    All,
+    /// The list alone; its instances must be at the destination
+    IndexOnly,
+}
+
+/// A format of manifests.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// OCI image manifests
+    Oci,
+    /// Docker schema 2
+    V2s2,
+}
+
+/// A compression of layers.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LayerFormat {
+    /// Readable everywhere
+    Gzip,
+    /// Smaller and faster, needs OCI manifests
+    Zstd,
+}
+
+pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
+    let source = parse(&args.source, "source")?;
+    let destination = parse(&args.destination, "destination")?;
+    let policy = session.policy()?;
+    session.require_signed(&policy, &source)?;
+    let options = copy_options(&args, session)?;
+    let sink_options = sink_options(&args, &destination, session)?;
+    let authfile = args.authfile.as_ref();
+    let tls_verify = session.global.tls_verify;
+    let from: EndpointOptions = args.source_access.options(authfile, tls_verify)?;
+    let to: EndpointOptions = args.destination_access.options(authfile, tls_verify)?;
+
+    let report = match (args.quiet, is_stdout(&destination)) {
+        (true, _) => Report::Silent,
+        (false, true) => Report::Stderr,
+        (false, false) => Report::Stdout,
+    };
+    let shown = match (
+        args.progress.progress,
+        args.progress.progress.shown(args.quiet),
+    ) {
+        // The report says as much as lines would, and both together say it twice.
+        (ProgressMode::Auto, Shown::Lines) => Shown::Nothing,
+        (_, shown) => shown,
+    };
+    let copied = args.retry.run(session, || {
+        let progress = CopyProgress::new(shown, report, &session.interrupt);
+        let source = open_source(&source, &session.context, &from)
+            .with_context(|| format!("initializing source {source}"))?;
+        let sink = open_sink(&destination, &session.context, &to, &sink_options)
+            .with_context(|| format!("initializing destination {destination}"))?;
+        let copied = image::copy(
+            &session.context,
+            source.as_ref(),
+            sink,
+            &policy,
+            &options,
+            &progress,
+        );
+        progress.finish();
+        Ok(copied?)
+    })?;
+    session.debug(|| {
+        format!(
+            "the destination has {} ({})",
+            copied.digest, copied.media_type
+        )
+    });
+    if let Some(file) = &args.digestfile {
+        std::fs::write(file, copied.digest.to_string())
+            .with_context(|| format!("writing digest to {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn parse(name: &str, side: &str) -> anyhow::Result<ImageName> {
+    ImageName::parse(name)
+        .with_context(|| format!("invalid {side} name {name}"))
+        .hint(|| "an image is named TRANSPORT:REST, e.g. docker://registry.example/app:1")
+}
+
+fn copy_options(args: &Args, session: &Session) -> anyhow::Result<CopyOptions> {
+    let layers = &args.layers;
+    let mut options = CopyOptions::new(session.now);
+    options.instances = match (args.all, args.multi_arch) {
+        (true, _) | (_, Some(MultiArch::All)) => Instances::All,
+        (_, Some(MultiArch::IndexOnly)) => Instances::IndexOnly,
+        (_, Some(MultiArch::System) | None) => Instances::System,
+    };
+    options.format = args.format.map(|format| match format {
+        Format::Oci => ManifestFormat::Oci,
+        Format::V2s2 => ManifestFormat::V2s2,
+    });
+    options.remove_signatures = args.remove_signatures;
+    options.preserve_digests = args.preserve_digests;
+    options.compression = layers.dest_compress_format.map(|format| match format {
+        LayerFormat::Gzip => Compression::Gzip,
+        LayerFormat::Zstd => Compression::Zstd,
+    });
+    let zstd = matches!(layers.dest_compress_format, Some(LayerFormat::Zstd));
+    if let Some(level) = layers
+        .dest_compress_level
+        .filter(|level| *level > 9 && !zstd)
+    {
+        bail!("--dest-compress-level {level}: gzip has levels 1 to 9");
+    }
+    options.compression_level = layers.dest_compress_level;
+    options.force_compression = layers.dest_force_compress_format;
+    options.parallel = args.image_parallel_copies.and_then(NonZeroUsize::new);
+    CREATOR.clone_into(&mut options.creator);
+    if let Some(name) = &args.sign_by {
+        let passphrase = args
+            .sign_passphrase_file
+            .as_deref()
+            .map(term::input::first_line)
+            .transpose()
+            .context("reading the passphrase")?;
+        let key = SigningKey::from_gnupg(None, name, passphrase.as_deref())
+            .with_context(|| format!("finding secret key {name}"))
+            .hint(|| "`gpg --list-secret-keys` shows the keys that can sign")?;
+        let key: Arc<dyn Signer + Send + Sync> = Arc::new(key);
+        options.signers.push(key);
+    }
+    if let Some(name) = &args.sign_identity {
+        let identity =
+            Reference::parse(name).with_context(|| format!("parsing --sign-identity {name}"))?;
+        if identity.tag().is_none() && identity.digest().is_none() {
+            bail!("--sign-identity {name}: neither a tag nor a digest");
+        }
+        options.sign_identity = Some(identity);
+    }
+    Ok(options)
+}
+
+fn sink_options(
+    args: &Args,
+    destination: &ImageName,
+    session: &Session,
+) -> anyhow::Result<SinkOptions> {
+    let layers = &args.layers;
+    let transport = destination.transport();
+    let only = |given: bool, flag: &str, wanted: Transport| {
+        if given && transport != wanted {
+            session.warn(&format!(
+                "{flag} has no effect: the destination is not {wanted}:"
+            ));
+        }
+    };
+    only(layers.dest_compress, "--dest-compress", Transport::Dir);
+    only(layers.dest_decompress, "--dest-decompress", Transport::Dir);
+    only(
+        layers.dest_oci_accept_uncompressed_layers,
+        "--dest-oci-accept-uncompressed-layers",
+        Transport::Oci,
+    );
+    only(
+        layers.dest_precompute_digests,
+        "--dest-precompute-digests",
+        Transport::Docker,
+    );
+    if !args.additional_tag.is_empty() && transport != Transport::DockerArchive {
+        bail!("--additional-tag: only docker-archive: has additional tags");
+    }
+    let mut additional_tags = Vec::new();
+    for name in &args.additional_tag {
+        let tag =
+            Reference::parse(name).with_context(|| format!("parsing --additional-tag {name}"))?;
+        if tag.tag().is_none() || tag.digest().is_some() {
+            bail!("--additional-tag {name}: not of the form NAME:TAG");
+        }
+        additional_tags.push(tag);
+    }
+    Ok(SinkOptions {
+        dir_compression: match (layers.dest_compress, layers.dest_decompress) {
+            (true, _) => Some(LayerCompression::Compress),
+            (_, true) => Some(LayerCompression::Decompress),
+            (false, false) => None,
+        },
+        accept_uncompressed: layers.dest_oci_accept_uncompressed_layers,
+        additional_tags,
+        precompute_digests: layers.dest_precompute_digests,
+        ..SinkOptions::default()
+    })
+}
+
+/// Says whether a destination is standard output, under any of its names.
+fn is_stdout(destination: &ImageName) -> bool {
+    let path = match destination {
+        ImageName::OciArchive(name) => &name.path,
+        ImageName::DockerArchive(name) => &name.path,
+        _ => return false,
+    };
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+        .iter()
+        .any(|stdout| path == Path::new(stdout))
+}

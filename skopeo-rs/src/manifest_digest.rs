@@ -1,0 +1,40 @@
+//! `skopeo-rs manifest-digest`: the digest of a manifest in a file.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use oci::RawManifest;
+
+const AFTER_HELP: &str = "\
+EXAMPLES:
+  skopeo-rs inspect --raw docker://registry.example/app:1 > manifest.json
+  skopeo-rs manifest-digest manifest.json
+
+EXIT STATUS:
+0 when the digest was printed, 1 otherwise.
+
+SEE ALSO:
+skopeo-rs(1), skopeo-rs-standalone-sign(1)";
+
+/// Compute the digest of a manifest in a file
+///
+/// Prints the digest under which a registry keeps the manifest. Signatures inside a manifest of
+/// docker's schema 1 do not count.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The manifest, as `inspect --raw` prints it; - is standard input
+    manifest: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let manifest = read_manifest(&args.manifest)?;
+    Ok(term::stdout::line(&manifest.digest().to_string())?)
+}
+
+/// Reads a manifest from a file, bounded.
+pub(crate) fn read_manifest(path: &std::path::Path) -> anyhow::Result<RawManifest> {
+    let bytes = term::input::read(path, oci::limits::MANIFEST_BYTES)
+        .with_context(|| format!("reading manifest from {}", path.display()))?;
+    RawManifest::parse(bytes, None).with_context(|| format!("parsing {}", path.display()))
+}

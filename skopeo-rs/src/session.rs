@@ -1,0 +1,207 @@
+//! What one run of the program works with: configuration read, policy found, deadline set.
+
+use std::path::Path;
+use std::process;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use config::lookaside::Lookaside;
+use config::registries::Registries;
+use config::{Environment, OwnConfig, policy_path};
+use image::{Context, CopyError, ImageError, ImageName};
+use jiff::Timestamp;
+use oci::platform::PlatformWanted;
+use registry::{Cancel, ClientOptions, Proxies};
+use signing::Policy;
+use signing::policy::Requirement;
+use term::{Explain as _, Failure, Interrupt};
+
+use crate::global::Global;
+
+/// Who signs, as signatures name it.
+pub(crate) const CREATOR: &str = concat!("skopeo-rs ", env!("CARGO_PKG_VERSION"));
+
+/// How long work that was asked to stop may take to clean up after a timeout.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The exit status for images that are not there, as skopeo(1) has it.
+const NOT_FOUND: u8 = 2;
+
+/// One run of the program.
+pub(crate) struct Session {
+    pub(crate) context: Context,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) global: Global,
+    pub(crate) now: Timestamp,
+}
+
+impl Session {
+    pub(crate) fn new(global: Global, interrupt: &Interrupt) -> anyhow::Result<Session> {
+        if let Some(timeout) = global.command_timeout.filter(|timeout| !timeout.is_zero()) {
+            watch(timeout, interrupt);
+        }
+        let env = Environment::from_process();
+        let registries = Registries::load(&env, global.registries_conf.as_deref())
+            .context("reading registries.conf")?;
+        let lookaside = Lookaside::load(&env, global.registries_d.as_deref())
+            .context("reading registries.d")?;
+        let own = OwnConfig::load(&env).context("reading our own configuration")?;
+        let client = ClientOptions {
+            user_agent: match &global.user_agent_prefix {
+                Some(prefix) => format!("{prefix} {}", user_agent()),
+                None => user_agent(),
+            },
+            realm_pairs: own.realm_pairs(),
+            proxies: proxies(&env),
+            cancel: Cancel::from_flag(interrupt.flag()),
+            ..ClientOptions::default()
+        };
+        let mut context = Context::new(env, registries, lookaside);
+        context.client = client;
+        context.platform = PlatformWanted::host().with_overrides(
+            global.override_os.as_deref(),
+            global.override_arch.as_deref(),
+            global.override_variant.as_deref(),
+        );
+        if let Some(tmpdir) = &global.tmpdir {
+            context.tmpdir.clone_from(tmpdir);
+        }
+        let session = Session {
+            context,
+            interrupt: interrupt.clone(),
+            global,
+            now: Timestamp::now(),
+        };
+        session.debug(|| {
+            let platform = &session.context.platform;
+            format!(
+                "platform {}/{} variant {:?}, temporary files in {}, User-Agent {:?}",
+                platform.os,
+                platform.architecture,
+                platform.variant.as_deref().unwrap_or(""),
+                session.context.tmpdir.display(),
+                session.context.client.user_agent,
+            )
+        });
+        Ok(session)
+    }
+
+    /// Tells what `--debug` asks for.
+    pub(crate) fn debug(&self, text: impl FnOnce() -> String) {
+        if self.global.debug {
+            let text = term::error::printable(&text(), "    ");
+            term::program::say(&format!("skopeo-rs: debug: {text}\n"));
+        }
+    }
+
+    /// Warns of something that the command does nevertheless.
+    pub(crate) fn warn(&self, text: &str) {
+        term::program::say(&format!(
+            "skopeo-rs: warning: {}\n",
+            term::error::printable(text, "    ")
+        ));
+    }
+
+    /// The trust policy that holds for this run.
+    pub(crate) fn policy(&self) -> anyhow::Result<Policy> {
+        if self.global.insecure_policy {
+            return Policy::parse(br#"{"default":[{"type":"insecureAcceptAnything"}]}"#)
+                .context("parsing the policy that accepts everything");
+        }
+        let path = policy_path::find(&self.context.env, self.global.policy.as_deref())
+            .context("finding the trust policy")
+            .hint(|| NO_POLICY)?;
+        self.debug(|| format!("policy {}", path.display()));
+        read_policy(&path)
+    }
+
+    /// Refuses an image that the policy would accept without a signature, for --require-signed.
+    pub(crate) fn require_signed(&self, policy: &Policy, name: &ImageName) -> anyhow::Result<()> {
+        if !self.global.require_signed {
+            return Ok(());
+        }
+        let (scope, requirements) = policy.requirements_for(&name.identity());
+        let verifies = |it: &Requirement| {
+            matches!(
+                it,
+                Requirement::SignedBy(_) | Requirement::SigstoreSigned(_)
+            )
+        };
+        if !requirements.iter().any(verifies) {
+            bail!(
+                "{name}: the policy demands no signature in scope {scope}, --require-signed does"
+            );
+        }
+        Ok(())
+    }
+
+    /// Gives the outcome of a command its last word: the status for images that are not there, and
+    /// the timeout when that is why it failed.
+    pub(crate) fn judge(&self, done: anyhow::Result<()>) -> anyhow::Result<()> {
+        let Err(error) = done else { return Ok(()) };
+        let stopped = self.interrupt.is_set() && self.interrupt.exit_status().is_none();
+        if let Some(timeout) = self.global.command_timeout.filter(|_| stopped) {
+            return Err(error.context(format!("not done within {timeout:?}")));
+        }
+        match is_not_found(&error) {
+            true => Err(Failure::new(error).status(NOT_FOUND).into()),
+            false => Err(error),
+        }
+    }
+}
+
+/// What to do when no policy is there.
+const NO_POLICY: &str = "write /etc/containers/policy.json, e.g. \
+    {\"default\":[{\"type\":\"reject\"}],\"transports\":{\"docker\":{\"registry.example\":\
+    [{\"type\":\"signedBy\",\"keyType\":\"GPGKeys\",\"keyPath\":\"/etc/pki/key.gpg\"}]}}}; \
+    --insecure-policy accepts every image this once";
+
+/// Largest policy that is read, in bytes.
+const POLICY_BYTES: u64 = 4 << 20;
+
+fn read_policy(path: &Path) -> anyhow::Result<Policy> {
+    let bytes = term::input::read(path, POLICY_BYTES)
+        .with_context(|| format!("reading policy {}", path.display()))?;
+    Policy::parse(&bytes).with_context(|| format!("invalid policy in {}", path.display()))
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let image = cause.downcast_ref::<ImageError>();
+        let copy = cause.downcast_ref::<CopyError>();
+        image.is_some_and(ImageError::is_not_found) || copy.is_some_and(CopyError::is_not_found)
+    })
+}
+
+fn user_agent() -> String {
+    format!("skopeo-rs/{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Proxies as curl and Go read them; `HTTP_PROXY` in capitals is a CGI request's header and does
+/// not count.
+fn proxies(env: &Environment) -> Proxies {
+    let var = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| env.var(name))
+            .map(|value| value.to_string_lossy().into_owned())
+    };
+    Proxies {
+        http: var(&["http_proxy"]),
+        https: var(&["https_proxy", "HTTPS_PROXY"]),
+        none: var(&["no_proxy", "NO_PROXY"]),
+    }
+}
+
+/// Asks the work to stop after `timeout`, and ends the process when it does not.
+fn watch(timeout: Duration, interrupt: &Interrupt) {
+    let interrupt = interrupt.clone();
+    thread::spawn(move || {
+        thread::sleep(timeout);
+        interrupt.stop();
+        thread::sleep(GRACE);
+        term::program::say(&format!("skopeo-rs: not done within {timeout:?}\n"));
+        process::exit(1);
+    });
+}

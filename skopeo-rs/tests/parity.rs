@@ -1,0 +1,767 @@
+//! The original and ours on the same input: standard output and exit status are equal.
+//!
+//! Every difference that is meant is written in the row (`ours`) and in
+//! `docs/quirks/skopeo-rs.md`. What people read on standard error is not compared. A test is
+//! skipped, saying so, where Debian's `skopeo` or `docker-registry` is not installed.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use oci::Digest;
+use serde_json::{Value, json};
+
+const OURS: &str = env!("CARGO_BIN_EXE_skopeo-rs");
+const THEIRS: &str = "/usr/bin/skopeo";
+const REGISTRY: &str = "/usr/bin/docker-registry";
+
+/// A directory with images, and a registry that has them, too.
+struct World {
+    dir: tempfile::TempDir,
+    registry: Child,
+    port: u16,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.registry.kill();
+        let _ = self.registry.wait();
+    }
+}
+
+impl World {
+    /// Makes the images, starts the registry and fills it with the original's help.
+    fn new() -> Option<World> {
+        if [THEIRS, REGISTRY]
+            .iter()
+            .any(|program| !Path::new(program).exists())
+        {
+            println!("skipped: {THEIRS} or {REGISTRY} is not installed");
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (registry, port) = start_registry(dir.path());
+        let world = World {
+            dir,
+            registry,
+            port,
+        };
+        make_images(world.dir.path());
+        for (source, destination) in [
+            ("oci:{D}/layout:one", "docker://{R}/one:1"),
+            ("oci:{D}/layout:one", "docker://{R}/one:latest"),
+            ("oci:{D}/layout:list", "docker://{R}/list:1"),
+            ("oci:{D}/layout:one", "dir:{D}/dir"),
+            (
+                "oci:{D}/layout:one",
+                "docker-archive:{D}/docker.tar:r.example/one:1",
+            ),
+            ("oci:{D}/layout:one", "oci-archive:{D}/oci.tar:one"),
+        ] {
+            let args = [
+                "copy",
+                "-q",
+                "--all",
+                "--dest-tls-verify=false",
+                source,
+                destination,
+            ];
+            let output = world.run(THEIRS, &args);
+            assert!(output.status.success(), "{}", text(&output.stderr));
+        }
+        Some(world)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs a program; `{D}` is the directory, `{R}` the registry.
+    fn run(&self, program: &str, args: &[&str]) -> Output {
+        let args = args.iter().map(|arg| {
+            arg.replace("{D}", self.dir.path().to_str().unwrap())
+                .replace("{R}", &format!("127.0.0.1:{}", self.port))
+        });
+        Command::new(program)
+            .args(args)
+            .env("HOME", self.path("home"))
+            .env("GNUPGHOME", self.path("gnupg"))
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("REGISTRY_AUTH_FILE")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs both on one row and compares.
+    fn compare(&self, row: &Row) {
+        let args: Vec<&str> = row
+            .args
+            .split(' ')
+            .map(|arg| arg.trim_matches('\''))
+            .collect();
+        let args: Vec<String> = args.iter().map(|arg| arg.replace('~', " ")).collect();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let theirs = self.run(THEIRS, &args);
+        let ours = self.run(OURS, &args);
+        let context = format!(
+            "{args:?}\ntheirs: {:?} {}\nours:   {:?} {}",
+            theirs.status.code(),
+            text(&theirs.stderr),
+            ours.status.code(),
+            text(&ours.stderr),
+        );
+        let status = row.ours.map_or(theirs.status.code(), Some);
+        assert_eq!(ours.status.code(), status, "{context}");
+        let (theirs, ours) = (text(&theirs.stdout), text(&ours.stdout));
+        match row.stdout {
+            Stdout::Equal => assert_eq!(ours, theirs, "{context}"),
+            Stdout::Lines => assert_eq!(sorted(&ours), sorted(&theirs), "{context}"),
+            Stdout::WithoutLayersData => {
+                assert_eq!(without_layers_data(&ours), theirs, "{context}");
+            }
+            Stdout::Other => {}
+        }
+    }
+}
+
+/// How standard outputs are compared.
+#[derive(Clone, Copy)]
+enum Stdout {
+    /// To the byte.
+    Equal,
+    /// As sets of lines: layers are copied in any order.
+    Lines,
+    /// To the byte, but for LayersData, which Debian's version does not print yet.
+    WithoutLayersData,
+    /// Not at all.
+    Other,
+}
+
+/// A command line; blanks separate arguments, `~` stands for a blank in one.
+struct Row {
+    args: &'static str,
+    stdout: Stdout,
+    /// Our exit status where it differs on purpose.
+    ours: Option<i32>,
+}
+
+const fn row(args: &'static str, stdout: Stdout) -> Row {
+    Row {
+        args,
+        stdout,
+        ours: None,
+    }
+}
+
+const fn quirk(args: &'static str, stdout: Stdout, ours: i32) -> Row {
+    Row {
+        args,
+        stdout,
+        ours: Some(ours),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn without_layers_data(text: &str) -> String {
+    let mut inside = false;
+    let mut kept = String::new();
+    for line in text.split_inclusive('\n') {
+        inside |= line.starts_with("    \"LayersData\"");
+        if !inside {
+            kept.push_str(line);
+        }
+        inside &= !line.starts_with("    ]");
+    }
+    kept
+}
+
+fn start_registry(dir: &Path) -> (Child, u16) {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let config = dir.join("registry.yml");
+    let storage = dir.join("registry");
+    fs::write(
+        &config,
+        format!(
+            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
+             storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
+             http: {{addr: '127.0.0.1:{port}'}}\n",
+            storage.display()
+        ),
+    )
+    .unwrap();
+    let child = Command::new(REGISTRY)
+        .arg("serve")
+        .arg(&config)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < end, "the registry does not come up");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (child, port)
+}
+
+/// `layout:one` has two layers, `layout:list` is a list of two platforms.
+fn make_images(dir: &Path) {
+    for name in ["home", "gnupg", "run"] {
+        fs::create_dir_all(dir.join(name)).unwrap();
+    }
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    fs::set_permissions(dir.join("gnupg"), mode(0o700)).unwrap();
+    let layout = Layout::new(&dir.join("layout"));
+    let first = layout.layer("first", &"hello\n".repeat(1000));
+    let second = layout.layer("second", "world <&>\n");
+    let one = layout.image("amd64", &[&first, &second]);
+    let arm = layout.image("arm64", &[&first]);
+    let index = layout.put(
+        &json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [
+                with_platform(&one, "amd64"),
+                with_platform(&arm, "arm64"),
+            ],
+        })
+        .to_string()
+        .into_bytes(),
+        "application/vnd.oci.image.index.v1+json",
+    );
+    layout.finish(&[("one", one), ("list", index)]);
+}
+
+fn with_platform(descriptor: &Value, architecture: &str) -> Value {
+    let mut descriptor = descriptor.clone();
+    descriptor["platform"] = json!({"architecture": architecture, "os": "linux"});
+    descriptor
+}
+
+/// An OCI layout, made by hand.
+struct Layout(PathBuf);
+
+impl Layout {
+    fn new(path: &Path) -> Layout {
+        fs::create_dir_all(path.join("blobs/sha256")).unwrap();
+        fs::write(path.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        Layout(path.to_owned())
+    }
+
+    fn put(&self, bytes: &[u8], media_type: &str) -> Value {
+        let digest = Digest::sha256(bytes);
+        fs::write(self.0.join("blobs/sha256").join(digest.hex()), bytes).unwrap();
+        json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()})
+    }
+
+    /// A gzipped tar with one file; returns its descriptor and its diff id.
+    fn layer(&self, name: &str, content: &str) -> (Value, String) {
+        let work = self.0.with_extension(name);
+        fs::create_dir_all(&work).unwrap();
+        fs::write(work.join(name), content).unwrap();
+        let tar = Command::new("tar")
+            .args([
+                "--mtime=@1600000000",
+                "--owner=0",
+                "--group=0",
+                "--numeric-owner",
+            ])
+            .args(["-cf", "-", "-C"])
+            .arg(&work)
+            .arg(name)
+            .output()
+            .unwrap();
+        assert!(tar.status.success());
+        let diff_id = Digest::sha256(&tar.stdout).to_string();
+        let plain = self.0.with_extension("tar");
+        fs::write(&plain, &tar.stdout).unwrap();
+        let gzip = Command::new("gzip")
+            .arg("-nc")
+            .arg(&plain)
+            .output()
+            .unwrap();
+        assert!(gzip.status.success());
+        let media_type = "application/vnd.oci.image.layer.v1.tar+gzip";
+        (self.put(&gzip.stdout, media_type), diff_id)
+    }
+
+    fn image(&self, architecture: &str, layers: &[&(Value, String)]) -> Value {
+        let diff_ids: Vec<&String> = layers.iter().map(|(_, diff_id)| diff_id).collect();
+        let config = json!({
+            "created": "2020-01-02T03:04:05.678Z",
+            "author": "somebody",
+            "architecture": architecture,
+            "os": "linux",
+            "config": {
+                "Env": ["PATH=/bin", "X=<&>"],
+                "Entrypoint": ["/bin/true"],
+                "Labels": {"version": "1", "name": "one"},
+            },
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            "history": [{"created": "2020-01-02T03:04:05Z", "created_by": "hand"}],
+        });
+        let config = self.put(
+            config.to_string().as_bytes(),
+            "application/vnd.oci.image.config.v1+json",
+        );
+        let layers: Vec<&Value> = layers.iter().map(|(layer, _)| layer).collect();
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": config,
+            "layers": layers,
+        });
+        self.put(
+            manifest.to_string().as_bytes(),
+            "application/vnd.oci.image.manifest.v1+json",
+        )
+    }
+
+    fn finish(&self, names: &[(&str, Value)]) {
+        let manifests: Vec<Value> = names
+            .iter()
+            .map(|(name, descriptor)| {
+                let mut descriptor = descriptor.clone();
+                descriptor["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+                descriptor
+            })
+            .collect();
+        let index = json!({"schemaVersion": 2, "manifests": manifests});
+        fs::write(self.0.join("index.json"), index.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn inspect_prints_what_the_original_prints() {
+    use Stdout::{Equal, WithoutLayersData};
+    let Some(world) = World::new() else { return };
+    for row in [
+        row(
+            "inspect --tls-verify=false docker://{R}/one:1",
+            WithoutLayersData,
+        ),
+        row(
+            "inspect --tls-verify=false docker://{R}/one",
+            WithoutLayersData,
+        ),
+        row(
+            "inspect --tls-verify=false -n docker://{R}/one:1",
+            WithoutLayersData,
+        ),
+        row(
+            "inspect --tls-verify=false --no-tags=true docker://{R}/list:1",
+            WithoutLayersData,
+        ),
+        row(
+            "--override-arch arm64 inspect --tls-verify=false docker://{R}/list:1",
+            WithoutLayersData,
+        ),
+        row(
+            "inspect --override-arch=arm64 --tls-verify=false docker://{R}/list:1",
+            WithoutLayersData,
+        ),
+        row("inspect oci:{D}/layout:one", WithoutLayersData),
+        row("inspect dir:{D}/dir", WithoutLayersData),
+        row("inspect docker-archive:{D}/docker.tar", WithoutLayersData),
+        row(
+            "inspect docker-archive:{D}/docker.tar:r.example/one:1",
+            WithoutLayersData,
+        ),
+        row(
+            "inspect docker-archive:{D}/docker.tar:@0",
+            WithoutLayersData,
+        ),
+        row("inspect oci-archive:{D}/oci.tar", WithoutLayersData),
+        row("inspect --raw oci:{D}/layout:list", Equal),
+        row(
+            "inspect --raw=true --tls-verify=false docker://{R}/list:1",
+            Equal,
+        ),
+        row("inspect --raw --raw=false dir:{D}/dir", WithoutLayersData),
+        row("inspect --config oci:{D}/layout:one", Equal),
+        row(
+            "inspect --config --tls-verify=false docker://{R}/list:1",
+            Equal,
+        ),
+        row("inspect --config --raw oci:{D}/layout:one", Equal),
+        row("inspect --config docker-archive:{D}/docker.tar", Equal),
+        row("inspect --config --raw dir:{D}/dir", Equal),
+    ] {
+        world.compare(&row);
+    }
+}
+
+#[test]
+fn inspect_formats_as_the_original() {
+    use Stdout::{Equal, WithoutLayersData};
+    let Some(world) = World::new() else { return };
+    for row in [
+        row("inspect --format json dir:{D}/dir", WithoutLayersData),
+        row("inspect -f {{json~.}} dir:{D}/dir", WithoutLayersData),
+        row(
+            "inspect --format Name:~{{.Name}}~Digest:~{{.Digest}} dir:{D}/dir",
+            Equal,
+        ),
+        row(
+            "inspect --format {{.Labels}}{{.Env}}{{.Layers}}{{.RepoTags}} dir:{D}/dir",
+            Equal,
+        ),
+        row("inspect --format {{.Created}} dir:{D}/dir", Equal),
+        row(
+            "inspect --format {{.Labels.version}}~{{.Labels.nosuch}} dir:{D}/dir",
+            Equal,
+        ),
+        row(
+            "inspect --format {{range~.Env}}{{.}};{{end}} dir:{D}/dir",
+            Equal,
+        ),
+        row(
+            "inspect --format {{.Os}}\\t{{.Architecture}}\\nx dir:{D}/dir",
+            Equal,
+        ),
+        row("inspect --format {{.Nosuch}} dir:{D}/dir", Equal),
+        row("inspect --format {{.Os dir:{D}/dir", Equal),
+        row(
+            "inspect --config --format {{.OS}}/{{.Architecture}}~{{.Author}} dir:{D}/dir",
+            Equal,
+        ),
+        row(
+            "inspect --config --format {{.Config.Env}}~{{.RootFS.DiffIDs}} dir:{D}/dir",
+            Equal,
+        ),
+        row(
+            "inspect --config --format {{range~.History}}{{.CreatedBy}}{{end}} dir:{D}/dir",
+            Equal,
+        ),
+        row("inspect --config --format json dir:{D}/dir", Equal),
+    ] {
+        world.compare(&row);
+    }
+}
+
+#[test]
+fn list_tags_prints_what_the_original_prints() {
+    use Stdout::Equal;
+    let Some(world) = World::new() else { return };
+    for row in [
+        row("list-tags --tls-verify=false docker://{R}/one", Equal),
+        row("list-tags docker-archive:{D}/docker.tar", Equal),
+        row("list-tags --tls-verify=false docker://{R}/one:1", Equal),
+        row("list-tags oci:{D}/layout", Equal),
+        quirk("list-tags --tls-verify=false docker://{R}/nosuch", Equal, 2),
+    ] {
+        world.compare(&row);
+    }
+    let lines = world.run(
+        OURS,
+        &[
+            "list-tags",
+            "--lines",
+            "--tls-verify=false",
+            "docker://{R}/one",
+        ],
+    );
+    let mut tags: Vec<String> = text(&lines.stdout).lines().map(str::to_owned).collect();
+    tags.sort();
+    assert_eq!(tags, ["1", "latest"]);
+}
+
+#[test]
+fn missing_images_and_wrong_calls_have_the_documented_status() {
+    use Stdout::{Equal, Other};
+    let Some(world) = World::new() else { return };
+    for row in [
+        quirk(
+            "inspect --tls-verify=false docker://{R}/one:nosuch",
+            Equal,
+            2,
+        ),
+        quirk("inspect --tls-verify=false docker://{R}/nosuch", Equal, 2),
+        quirk("inspect oci:{D}/layout:nosuch", Equal, 2),
+        row("inspect foo:bar", Equal),
+        row("inspect nothing", Equal),
+        row("inspect docker://UPPER/case:1", Equal),
+        row("inspect", Equal),
+        row("inspect --bogus x", Equal),
+        row("bogus", Equal),
+        row("--command-timeout 1x inspect dir:{D}/dir", Equal),
+        row("inspect --raw=maybe dir:{D}/dir", Equal),
+        // The original prints its help and says that all is well.
+        quirk("copy onlyone", Other, 1),
+        row(
+            "inspect --creds u:p --no-creds --tls-verify=false docker://{R}/one:1",
+            Equal,
+        ),
+        row(
+            "inspect --username u --tls-verify=false docker://{R}/one:1",
+            Equal,
+        ),
+        // Nobody listens there.
+        row(
+            "inspect --tls-verify=false docker://127.0.0.1:1/one:1",
+            Equal,
+        ),
+        // The registry speaks no TLS.
+        row("inspect --tls-verify docker://{R}/one:1", Equal),
+    ] {
+        world.compare(&row);
+    }
+}
+
+#[test]
+fn copy_reports_what_the_original_reports() {
+    use Stdout::{Equal, Lines};
+    let Some(world) = World::new() else { return };
+    for row in [
+        row("copy oci:{D}/layout:one dir:{D}/out-dir", Lines),
+        row(
+            "copy --insecure-policy oci:{D}/layout:one oci:{D}/out-oci:x",
+            Lines,
+        ),
+        row("copy -q oci:{D}/layout:one oci:{D}/out-oci:y", Equal),
+        row(
+            "copy --dest-tls-verify=false oci:{D}/layout:one docker://{R}/copied:1",
+            Lines,
+        ),
+        row(
+            "copy --src-tls-verify=false docker://{R}/one:1 oci:{D}/from-registry:1",
+            Lines,
+        ),
+        row(
+            "copy --src-tls-verify=false --dest-tls-verify=false docker://{R}/one:1 docker://{R}/again:1",
+            Lines,
+        ),
+        row(
+            "copy --all --src-tls-verify=false docker://{R}/list:1 oci:{D}/out-list:1",
+            Lines,
+        ),
+        row(
+            "copy --multi-arch all oci:{D}/layout:list dir:{D}/out-all",
+            Lines,
+        ),
+        row("copy oci:{D}/layout:one oci-archive:{D}/out.tar:1", Lines),
+        row(
+            "copy --all --multi-arch all oci:{D}/layout:one dir:{D}/never",
+            Equal,
+        ),
+        row(
+            "copy --preserve-digests --format v2s2 oci:{D}/layout:one dir:{D}/never",
+            Equal,
+        ),
+        row("copy dir:{D}/nosuch dir:{D}/never", Equal),
+    ] {
+        world.compare(&row);
+    }
+}
+
+#[test]
+fn copies_are_the_images_that_the_original_makes() {
+    let Some(world) = World::new() else { return };
+    for (name, args) in [
+        ("plain", "oci:{D}/layout:one"),
+        ("v2s2", "--format v2s2 oci:{D}/layout:one"),
+        ("list", "--all oci:{D}/layout:list"),
+        ("instance", "--override-arch arm64 oci:{D}/layout:list"),
+        ("registry", "--src-tls-verify=false docker://{R}/one:1"),
+        ("archive", "oci-archive:{D}/oci.tar"),
+        ("docker-archive", "docker-archive:{D}/docker.tar"),
+        ("decompress", "--dest-decompress oci:{D}/layout:one"),
+    ] {
+        let digests: Vec<(String, Vec<String>)> = [(THEIRS, "theirs"), (OURS, "ours")]
+            .iter()
+            .map(|(program, who)| {
+                let out = format!("dir:{{D}}/{name}-{who}");
+                let digest = format!("{{D}}/{name}-{who}.digest");
+                let mut all = vec!["copy", "--digestfile", &digest];
+                all.extend(args.split(' '));
+                all.push(&out);
+                let output = world.run(program, &all);
+                assert!(
+                    output.status.success(),
+                    "{name} {who}: {}",
+                    text(&output.stderr)
+                );
+                let digest = fs::read_to_string(world.path(&format!("{name}-{who}.digest")));
+                (
+                    digest.unwrap(),
+                    files(&world.path(&format!("{name}-{who}"))),
+                )
+            })
+            .collect();
+        assert_eq!(digests[1], digests[0], "{name}");
+    }
+}
+
+/// The files of a directory: name and digest.
+fn files(dir: &Path) -> Vec<String> {
+    let mut files: Vec<String> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let digest = Digest::sha256(&fs::read(&path).unwrap());
+            format!("{} {digest}", path.file_name().unwrap().to_str().unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn archives_go_through_pipes() {
+    let Some(world) = World::new() else { return };
+    let dir = world.dir.path().to_str().unwrap().to_owned();
+    let pipe = format!(
+        "'{OURS}' copy oci:{dir}/layout:one oci-archive:- | '{OURS}' copy oci-archive:- dir:{dir}/piped"
+    );
+    let output = Command::new("bash")
+        .args(["-o", "pipefail", "-c", &pipe])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let digest = |name: &str| {
+        let raw = world.run(THEIRS, &["inspect", "--raw", name]);
+        Digest::sha256(&raw.stdout)
+    };
+    assert_eq!(digest("dir:{D}/piped"), digest("oci:{D}/layout:one"));
+    // What the second program read is the archive alone: the report went elsewhere.
+    assert!(text(&output.stdout).starts_with("Getting image source signatures\n"));
+}
+
+#[test]
+fn the_policy_is_asked_and_can_be_set_aside() {
+    let Some(world) = World::new() else { return };
+    let reject = world.path("reject.json");
+    fs::write(&reject, r#"{"default":[{"type":"reject"}]}"#).unwrap();
+    let policy = format!("--policy={}", reject.display());
+    let image = ["oci:{D}/layout:one", "dir:{D}/refused"];
+    for program in [THEIRS, OURS] {
+        let refused = world.run(program, &[&policy, "copy", image[0], image[1]]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused.stderr).contains("rejected by policy"));
+        let all = [&policy, "--insecure-policy", "copy", image[0], image[1]];
+        assert!(world.run(program, &all).status.success());
+    }
+    let required = world.run(OURS, &["--require-signed", "copy", image[0], image[1]]);
+    assert_eq!(required.status.code(), Some(1));
+    assert!(text(&required.stderr).contains("demands no signature"));
+}
+
+#[test]
+fn a_timeout_ends_the_command() {
+    let Some(world) = World::new() else { return };
+    // A server that accepts and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let image = format!("docker://{}/one:1", silent.local_addr().unwrap());
+    let begin = Instant::now();
+    let args = [
+        "--command-timeout=500ms",
+        "inspect",
+        "--tls-verify=false",
+        &image,
+    ];
+    let output = world.run(OURS, &args);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("not done within 500ms"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(begin.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn digests_and_signatures_are_the_originals() {
+    let Some(world) = World::new() else { return };
+    let raw = world.run(THEIRS, &["inspect", "--raw", "oci:{D}/layout:one"]);
+    fs::write(world.path("manifest.json"), &raw.stdout).unwrap();
+    world.compare(&row("manifest-digest {D}/manifest.json", Stdout::Equal));
+    world.compare(&row("manifest-digest {D}/nosuch", Stdout::Equal));
+
+    let key =
+        "%no-protection\nKey-Type: RSA\nKey-Length: 2048\nName-Email: signer@example\n%commit\n";
+    fs::write(world.path("key"), key).unwrap();
+    let made = world.run("gpg", &["--batch", "--gen-key", "{D}/key"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let listed = world.run("gpg", &["--with-colons", "--list-keys"]);
+    let fingerprint = text(&listed.stdout)
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("fpr:")
+                .map(|rest| rest.trim_matches(':').to_owned())
+        })
+        .unwrap();
+    let reference = "r.example/one:1";
+    for (signer, verifier) in [(THEIRS, OURS), (OURS, THEIRS), (OURS, OURS)] {
+        let sign = [
+            "standalone-sign",
+            "{D}/manifest.json",
+            reference,
+            &fingerprint,
+            "-o",
+            "{D}/signature",
+        ];
+        let signed = world.run(signer, &sign);
+        assert!(
+            signed.status.success(),
+            "{signer}: {}",
+            text(&signed.stderr)
+        );
+        let verify = [
+            "standalone-verify",
+            "{D}/manifest.json",
+            reference,
+            &fingerprint,
+            "{D}/signature",
+        ];
+        let verified = world.run(verifier, &verify);
+        assert!(
+            verified.status.success(),
+            "{verifier}: {}",
+            text(&verified.stderr)
+        );
+        let digest = Digest::sha256(&raw.stdout);
+        let said = text(&verified.stdout);
+        assert!(said.starts_with("Signature verified"), "{said}");
+        assert!(said.contains(&digest.to_string()), "{said}");
+        let wrong = [
+            "standalone-verify",
+            "{D}/manifest.json",
+            "r.example/two:1",
+            &fingerprint,
+            "{D}/signature",
+        ];
+        assert_eq!(world.run(verifier, &wrong).status.code(), Some(1));
+    }
+    let exported = world.run("gpg", &["--export"]);
+    fs::write(world.path("key.gpg"), exported.stdout).unwrap();
+    let any = [
+        "standalone-verify",
+        "{D}/manifest.json",
+        reference,
+        "any",
+        "{D}/signature",
+        "--public-key-file",
+        "{D}/key.gpg",
+    ];
+    assert!(world.run(OURS, &any).status.success());
+    let without = &any[..5];
+    assert_eq!(world.run(OURS, without).status.code(), Some(1));
+    let _ = world.run("gpgconf", &["--kill", "all"]);
+}

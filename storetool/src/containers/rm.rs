@@ -1,0 +1,49 @@
+//! `storetool containers rm`: a container less.
+
+use anyhow::Context as _;
+use term::Explain as _;
+
+use crate::session::Session;
+
+const AFTER_HELP: &str = "\
+EXAMPLES:
+  storetool containers rm web
+
+EXIT STATUS:
+0 when all the containers are gone, 1 otherwise; containers after one that could not be removed are tried, too.
+
+SEE ALSO:
+storetool-containers(1)";
+
+/// Remove containers with what they changed
+///
+/// Prints the id of each container that was removed. A mounted container is unmounted first; one
+/// that a process uses stays.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The containers, by name or id
+    #[arg(required = true)]
+    container: Vec<String>,
+}
+
+pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
+    let store = session.change()?;
+    let mut removed = String::new();
+    let mut failures = Vec::new();
+    for wanted in &args.container {
+        match store
+            .remove_container(wanted)
+            .with_context(|| format!("removing container {wanted}"))
+            .hint(|| "`storetool containers ls` lists the containers")
+        {
+            Ok(container) => {
+                removed.push_str(&container.id);
+                removed.push('\n');
+            }
+            Err(error) => failures.push(error),
+        }
+    }
+    term::stdout::write_all(removed.as_bytes())?;
+    session.fail_last(failures)
+}

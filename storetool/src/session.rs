@@ -1,0 +1,170 @@
+//! What one run of the program works with: the store, the policy, the way to registries.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use config::lookaside::Lookaside;
+use config::registries::Registries;
+use config::{Environment, OwnConfig, policy_path};
+use image::Context;
+use registry::{Cancel, ClientOptions, Proxies};
+use signing::Policy;
+use storage::{DriverKind, ImageRecord, Store, StoreOptions};
+use term::{Explain as _, Interrupt};
+
+/// The flags before or after every verb.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not
+    /// root)
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "STORETOOL_ROOT",
+        hide_env = true
+    )]
+    root: Option<PathBuf>,
+    /// How root file systems are made: composefs or vfs
+    ///
+    /// It is chosen when the store is made (default: composefs where the machine can do it) and
+    /// must be the same from then on.
+    #[arg(long, global = true, value_name = "DRIVER")]
+    driver: Option<DriverKind>,
+}
+
+/// One run of the program.
+pub(crate) struct Session {
+    pub(crate) env: Environment,
+    pub(crate) interrupt: Interrupt,
+    global: Global,
+}
+
+impl Session {
+    pub(crate) fn new(global: Global, interrupt: &Interrupt) -> Session {
+        Session {
+            env: Environment::from_process(),
+            interrupt: interrupt.clone(),
+            global,
+        }
+    }
+
+    /// Opens the store to look at it; it must be there.
+    pub(crate) fn look(&self) -> anyhow::Result<Store> {
+        self.open(true)
+            .hint(|| "the first `storetool pull` or `storetool import` makes the store")
+    }
+
+    /// Opens the store to change it, making it when it is not there.
+    pub(crate) fn change(&self) -> anyhow::Result<Store> {
+        self.open(false)
+    }
+
+    fn open(&self, read_only: bool) -> anyhow::Result<Store> {
+        let options = StoreOptions {
+            read_only,
+            ..self.options()
+        };
+        Store::open(&options)
+            .with_context(|| format!("opening the store {}", options.root.display()))
+    }
+
+    fn options(&self) -> StoreOptions {
+        let root = match &self.global.root {
+            Some(root) => root.clone(),
+            None => default_root(&self.env),
+        };
+        StoreOptions {
+            driver: self.global.driver,
+            ..StoreOptions::new(root)
+        }
+    }
+
+    /// What copies into and out of the store work with.
+    pub(crate) fn context(&self, store: &Store) -> anyhow::Result<Context> {
+        let env = self.env.clone();
+        let registries = Registries::load(&env, None).context("reading registries.conf")?;
+        let lookaside = Lookaside::load(&env, None).context("reading registries.d")?;
+        let own = OwnConfig::load(&env).context("reading our own configuration")?;
+        let client = ClientOptions {
+            user_agent: format!("storetool/{}", env!("CARGO_PKG_VERSION")),
+            realm_pairs: own.realm_pairs(),
+            proxies: proxies(&env),
+            cancel: Cancel::from_flag(self.interrupt.flag()),
+            ..ClientOptions::default()
+        };
+        let mut context = Context::new(env, registries, lookaside);
+        context.client = client;
+        context.store = Some(self.options());
+        context.use_store(store.clone().into());
+        Ok(context)
+    }
+
+    /// Fails with the last of several failures, having told the others.
+    pub(crate) fn fail_last(&self, mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
+        let Some(last) = failures.pop() else {
+            return Ok(());
+        };
+        for failure in &failures {
+            term::program::say(&term::error::render(crate::NAME, failure));
+        }
+        Err(last)
+    }
+
+    /// The trust policy that holds: the one that was asked for, else the host's.
+    pub(crate) fn policy(&self, asked: Option<&Path>) -> anyhow::Result<Policy> {
+        let path = policy_path::find(&self.env, asked)
+            .context("finding the trust policy")
+            .hint(|| NO_POLICY)?;
+        let bytes = term::input::read(&path, POLICY_BYTES)
+            .with_context(|| format!("reading policy {}", path.display()))?;
+        Policy::parse(&bytes).with_context(|| format!("invalid policy in {}", path.display()))
+    }
+}
+
+/// What to do when no policy is there.
+const NO_POLICY: &str = "write /etc/containers/policy.json, e.g. \
+    {\"default\":[{\"type\":\"reject\"}],\"transports\":{\"docker\":{\"registry.example\":\
+    [{\"type\":\"signedBy\",\"keyType\":\"GPGKeys\",\"keyPath\":\"/etc/pki/key.gpg\"}]}}}; \
+    see containers-policy.json(5)";
+
+/// The store of root.
+const ROOT: &str = "/var/lib/storetool";
+
+/// Largest policy that is read, in bytes.
+const POLICY_BYTES: u64 = 4 << 20;
+
+/// Finds an image, with what to try when it is not there.
+pub(crate) fn find_image(store: &Store, wanted: &str) -> anyhow::Result<ImageRecord> {
+    store
+        .image(wanted)
+        .with_context(|| format!("finding image {wanted}"))
+        .hint(|| "`storetool images` lists what is in the store")
+}
+
+fn default_root(env: &Environment) -> PathBuf {
+    let data = || {
+        env.path_var("XDG_DATA_HOME")
+            .or_else(|| env.in_home(".local/share"))
+    };
+    match (env.uid, data()) {
+        (0, _) | (_, None) => PathBuf::from(ROOT),
+        (_, Some(data)) => data.join("storetool"),
+    }
+}
+
+/// Proxies as curl and Go read them; `HTTP_PROXY` in capitals is a CGI request's header and does
+/// not count.
+fn proxies(env: &Environment) -> Proxies {
+    let var = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| env.var(name))
+            .map(|value| value.to_string_lossy().into_owned())
+    };
+    Proxies {
+        http: var(&["http_proxy"]),
+        https: var(&["https_proxy", "HTTPS_PROXY"]),
+        none: var(&["no_proxy", "NO_PROXY"]),
+    }
+}
