@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn records_are_read_to_the_byte() {
-        let records = Records::parse(b"12 path=abc\n15 uid=00000100\n6 a=\n").unwrap();
+        let records = Records::parse(b"12 path=abc\n16 uid=00000100\n5 a=\n").unwrap();
         assert_eq!(records.path.as_deref(), Some(&b"abc"[..]));
         assert_eq!(records.uid, Some(100));
         let bad: &[&[u8]] = &[

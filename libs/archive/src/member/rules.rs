@@ -1,7 +1,5 @@
 //! The rules that a tar entry is held to, and the evidence when it breaks one.
 
-use std::fmt;
-
 /// Most bytes of a foreign name that an error shows.
 const SHOWN_BYTES: usize = 120;
 
@@ -14,7 +12,6 @@ pub struct Offence {
     /// Where in the tar its first header stands.
     pub offset: u64,
     /// The rule.
-    #[source]
     pub rule: Rule,
 }
 
@@ -223,16 +220,8 @@ pub enum Rule {
 
 /// Shows a foreign name: escaped, shortened.
 pub(crate) fn shown(name: &[u8]) -> String {
-    struct Shown<'a>(&'a [u8]);
-    impl fmt::Display for Shown<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            match self.0.get(..SHOWN_BYTES) {
-                Some(head) if self.0.len() > SHOWN_BYTES => {
-                    write!(f, "{}…", head.escape_ascii())
-                }
-                _ => write!(f, "{}", self.0.escape_ascii()),
-            }
-        }
+    match name.split_at_checked(SHOWN_BYTES) {
+        Some((head, [_, ..])) => format!("{}…", head.escape_ascii()),
+        _ => name.escape_ascii().to_string(),
     }
-    Shown(name).to_string()
 }
