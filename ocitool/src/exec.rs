@@ -1,17 +1,18 @@
 //! `ocitool exec`: execute a program in a running container.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Result, anyhow};
-use runtime::{Bundle, ContainerId, ExecOptions, Runtime};
-use runtime_spec::{ResolvedUser, Spec, user};
+use runtime::{Bundle, ContainerId, ExecOptions, Runtime, host};
+use runtime_spec::options::CapabilityChoice;
+use runtime_spec::{Capability, GenerateInput, GenerateOptions, Spec, generate, user};
+use serde_json::Value;
 use term::Interrupt;
 
 use crate::run::check_root;
-use crate::session::RuntimeArgs;
+use crate::session::{self, RuntimeArgs};
 
 const AFTER: &str = "\
 EXAMPLES:
@@ -35,12 +36,12 @@ pub(crate) struct Args {
     /// Directory to start in [default: that of the container]
     #[arg(long, value_name = "PATH", visible_alias = "workdir")]
     cwd: Option<String>,
-    /// Environment variable (can be repeated)
-    #[arg(long, short, value_name = "NAME=VALUE")]
+    /// Environment variable; without =VALUE that of ocitool (can be repeated)
+    #[arg(long, short, value_name = "NAME[=VALUE]")]
     env: Vec<String>,
     /// Add a capability (can be repeated)
-    #[arg(long, value_name = "CAPABILITY", alias = "cap", value_parser = runtime_spec::Capability::parse)]
-    cap_add: Vec<runtime_spec::Capability>,
+    #[arg(long, value_name = "CAPABILITY", alias = "cap", value_parser = Capability::parse)]
+    cap_add: Vec<Capability>,
     /// Give the program a terminal
     #[arg(long, short, visible_alias = "tty")]
     terminal: bool,
@@ -65,46 +66,95 @@ pub(crate) struct Args {
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
-    args: Vec<OsString>,
+    args: Vec<String>,
 }
 
 pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     let runtime = args.runtime.find_to_start()?;
-    let user = match &args.user {
-        None => None,
-        Some(text) => Some(resolve(&runtime, &args.id, text)?),
-    };
+    let process = process(&runtime, &args)?;
     let options = ExecOptions {
-        args: args.args,
-        user: user.as_ref().map(|user| (user.uid, user.gid)),
-        additional_gids: user.map(|user| user.additional_gids).unwrap_or_default(),
-        cwd: args.cwd,
-        env: args.env,
-        cap_add: args
-            .cap_add
-            .iter()
-            .map(|capability| capability.name().to_owned())
-            .collect(),
-        terminal: args.terminal,
         detach: args.detach,
         console_socket: args.console_socket,
         pid_file: args.pid_file,
     };
+    // A signal is for the program; without this the second one would end ocitool alone.
     let asked = interrupt.flag();
-    let exit = runtime.exec(&args.id, &options, &|| {
-        asked.store(false, Ordering::Relaxed)
-    })?;
+    let exit = runtime.exec(
+        &args.id,
+        &process,
+        &session::bundle_parent(),
+        &options,
+        &|| {
+            asked.store(false, Ordering::Relaxed);
+        },
+    )?;
     Ok(ExitCode::from(exit.code()))
 }
 
-/// Looks a user up where the container's own was: in the root of its bundle.
-fn resolve(runtime: &Runtime, id: &ContainerId, text: &str) -> Result<ResolvedUser> {
-    let state = runtime.state(id)?;
+/// The process of the container's own configuration, edited.
+fn process(runtime: &Runtime, args: &Args) -> Result<Value> {
+    let state = runtime.state(&args.id)?;
     let bundle = state
         .bundle()
         .ok_or_else(|| anyhow!("the runtime does not name the bundle"))?;
     let bundle = Bundle::at(Path::new(bundle));
-    let spec = Spec::parse(&bundle.config()?)?;
-    let users = check_root(&bundle, &spec)?.users()?;
-    Ok(user::resolve(text, &users.database()?)?)
+    let template = Spec::parse(&bundle.config()?)?;
+    let users = match &args.user {
+        None => None,
+        Some(_) => Some(check_root(&bundle, &template)?.users()?),
+    };
+    let database = users
+        .as_ref()
+        .map(|users| users.database())
+        .transpose()?
+        .unwrap_or_default();
+    let resolved = args
+        .user
+        .as_deref()
+        .map(|text| user::resolve(text, &database))
+        .transpose()?;
+    let uid = match &resolved {
+        Some(user) => u64::from(user.uid),
+        None => template
+            .get(&["process", "user", "uid"])
+            .and_then(Value::as_u64)
+            .unwrap_or(0),
+    };
+    let home = resolved
+        .and_then(|user| user.home)
+        .map(|home| ("HOME".to_owned(), home));
+    let env = args
+        .env
+        .iter()
+        .filter_map(|entry| crate::spec_args::environment(entry));
+    let mut options = GenerateOptions {
+        template: Some(template),
+        entrypoint: Some(Vec::new()),
+        args: Some(args.args.clone()),
+        env: home.into_iter().chain(env).collect(),
+        cwd: args.cwd.clone(),
+        user: args.user.clone(),
+        terminal: Some(args.terminal),
+        ..GenerateOptions::default()
+    };
+    // Only ambient capabilities survive the start of a program by a user who is not root.
+    if uid == 0 {
+        options.cap_add = args
+            .cap_add
+            .iter()
+            .copied()
+            .map(CapabilityChoice::One)
+            .collect();
+    } else {
+        options.cap_add_ambient = args.cap_add.clone();
+    }
+    let input = GenerateInput {
+        image_config: None,
+        users: database,
+        host: host::facts(),
+        options,
+    };
+    let made = generate(input)?;
+    let process = made.spec.get(&["process"]).cloned();
+    process.ok_or_else(|| anyhow!("config.json of the container has no process"))
 }

@@ -95,7 +95,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     // A signal is for the container; without this the second one would end ocitool alone.
     let asked = interrupt.flag();
     let exit = runtime.run(&id, bundle.path(), &options, &|| {
-        asked.store(false, Ordering::Relaxed)
+        asked.store(false, Ordering::Relaxed);
     });
     bundle.remove()?;
     Ok(ExitCode::from(exit?.code()))

@@ -562,7 +562,7 @@ fn seccomp(text: &str) -> Result<SeccompChoice> {
 }
 
 /// `NAME=VALUE`, or `NAME` with the value that it has here; a variable that is not set is none.
-fn environment(entry: &str) -> Option<(String, String)> {
+pub(crate) fn environment(entry: &str) -> Option<(String, String)> {
     match entry.split_once('=') {
         Some((name, value)) => Some((name.to_owned(), value.to_owned())),
         None => std::env::var(entry)

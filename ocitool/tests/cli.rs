@@ -1,4 +1,10 @@
 //! The program without privilege: what it writes, says and exits with.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can not be set up fails, one that is skipped says so"
+)]
 
 mod common;
 
@@ -386,5 +392,27 @@ fn conversion_agrees_with_umoci() {
                 .any(|e| e == entry)
         };
         assert!(env(&ours, "FOO=bar") && env(&theirs, "FOO=bar"));
+    }
+}
+
+/// What others write is valid: a rule that refuses it would be wrong.
+#[test]
+fn what_runc_writes_is_valid() {
+    if let Err(reason) = common::installed("runc") {
+        println!("skipped: {reason}");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for args in [&["spec"][..], &["spec", "--rootless"]] {
+        let out = Command::new("runc")
+            .args(args)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        assert!(out.status.success());
+        let file = dir.path().join("config.json");
+        let out = run(&["validate", file.to_str().unwrap()]);
+        assert_eq!(out.status, 0, "{args:?}: {}", out.stdout);
+        fs::remove_file(file).unwrap();
     }
 }

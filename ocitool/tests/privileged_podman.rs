@@ -1,4 +1,10 @@
 //! Our defaults beside the config.json that podman writes for the same image.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can not be set up fails, one that is skipped says so"
+)]
 
 mod common;
 
@@ -49,15 +55,14 @@ impl Podman<'_> {
 
 #[test]
 fn privileged_defaults_are_podmans() {
-    for reason in [
+    let reasons = [
         common::no_containers("runc"),
         common::installed("podman").err(),
         common::installed("umoci").err(),
-    ] {
-        if let Some(reason) = reason {
-            println!("skipped: {reason}");
-            return;
-        }
+    ];
+    if let Some(reason) = reasons.into_iter().flatten().next() {
+        println!("skipped: {reason}");
+        return;
     }
     let dir = tempfile::tempdir().unwrap();
     let root = rootfs(dir.path());

@@ -1,4 +1,10 @@
 //! Containers that really run, by runc and crun.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can not be set up fails, one that is skipped says so"
+)]
 
 mod common;
 
@@ -290,10 +296,13 @@ fn privileged_life_of_a_container() {
             "one",
             "/bin/sh",
             "-c",
-            "echo $(id -u) $(id -g) $(id -G) $X $PWD",
+            "echo $(id -u) $(id -g) $(id -G) $X $PWD $HOME $(grep CapPrm /proc/self/status)",
         ],
     );
-    assert_eq!(out.stdout, "100 101 101 200 1 /tmp\n", "{out:?}");
+    assert_eq!(
+        out.stdout, "100 101 101 200 1 /tmp /home/web CapPrm: 0000000000000000\n",
+        "{out:?}"
+    );
     let out = place.call("exec", &["--user", "nobody", "one", "/bin/true"]);
     assert!(
         out.status == 1 && out.stderr.contains("not in the image's /etc/passwd"),
@@ -314,6 +323,34 @@ fn privileged_life_of_a_container() {
         "{out:?}"
     );
     assert_eq!(place.call("list", &["-q"]).stdout, "");
+}
+
+#[test]
+fn privileged_a_terminal_is_passed_through() {
+    let Some(place) = Place::new() else { return };
+    if let Err(reason) = common::installed("script") {
+        println!("skipped: {reason}");
+        return;
+    }
+    let bundle = place.bundle("b", "[ -t 0 ] && [ -t 1 ] && echo it is a terminal; exit 6");
+    let config = bundle.join("config.json");
+    let line = format!(
+        "{} run --runtime runc --root {} --config {} --terminal",
+        env!("CARGO_BIN_EXE_ocitool"),
+        place.state().display(),
+        config.display()
+    );
+    let out = done(
+        Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap(),
+    );
+    assert!(
+        out.status == 6 && out.stdout.contains("it is a terminal\r\n"),
+        "{out:?}"
+    );
 }
 
 #[test]

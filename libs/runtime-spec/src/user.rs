@@ -376,7 +376,7 @@ mod tests {
                     );
                 }
                 (Err(error), Err(part)) => {
-                    assert!(error.to_string().contains(part), "{text:?}: {error}")
+                    assert!(error.to_string().contains(part), "{text:?}: {error}");
                 }
                 (got, want) => panic!("{text:?}: got {got:?}, want {want:?}"),
             }

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use runtime_spec::Spec;
@@ -41,14 +41,10 @@ impl Bundle {
             let path = path.to_owned();
             move |source| RuntimeError::Bundle { act, path, source }
         };
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent)
-            .map_err(fail("making directory", parent))?;
-        // tempfile makes directories 0700.
+        make_private(parent)?;
         let dir = tempfile::Builder::new()
             .prefix("bundle-")
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(parent)
             .map_err(fail("making a bundle in", parent))?;
         let file = dir.path().join(CONFIG);
@@ -119,10 +115,40 @@ impl Bundle {
     }
 }
 
+/// Makes a file (0600) below `parent` that is removed when it is dropped.
+pub(crate) fn scratch_file(
+    parent: &Path,
+    bytes: &[u8],
+) -> Result<tempfile::NamedTempFile, RuntimeError> {
+    make_private(parent)?;
+    let make = || {
+        let mut file = tempfile::Builder::new()
+            .prefix("process-")
+            .tempfile_in(parent)?;
+        file.write_all(bytes)?;
+        Ok(file)
+    };
+    make().map_err(|source| RuntimeError::Bundle {
+        act: "making a file in",
+        path: parent.to_owned(),
+        source,
+    })
+}
+
+fn make_private(dir: &Path) -> Result<(), RuntimeError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| RuntimeError::Bundle {
+            act: "making directory",
+            path: dir.to_owned(),
+            source,
+        })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]

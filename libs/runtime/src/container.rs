@@ -1,7 +1,6 @@
 //! The commands of a runtime (runtime-spec, runtime.md, "Operations"; runtime-tools,
 //! command-line-interface.md).
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -75,23 +74,9 @@ pub struct RunOptions {
     pub listen_fds: u32,
 }
 
-/// What is executed in a container that runs.
+/// How a program is executed in a container that runs.
 #[derive(Clone, Debug, Default)]
 pub struct ExecOptions {
-    /// The program and its arguments.
-    pub args: Vec<OsString>,
-    /// User and group number; that of the container otherwise. Runtimes look no names up.
-    pub user: Option<(u32, u32)>,
-    /// Supplementary groups.
-    pub additional_gids: Vec<u32>,
-    /// The directory to start in.
-    pub cwd: Option<String>,
-    /// More environment, `NAME=VALUE`.
-    pub env: Vec<String>,
-    /// More capabilities.
-    pub cap_add: Vec<String>,
-    /// Whether it gets a terminal.
-    pub terminal: bool,
     /// Whether to return when it was started instead of when it ended.
     pub detach: bool,
     /// Where its master terminal is sent when detached.
@@ -221,35 +206,25 @@ impl Runtime {
         })
     }
 
-    /// Executes a program in a container that runs, and returns its exit status, or 0 at once
-    /// when detached.
+    /// Executes `process`, which is a `process` of config.json, in a container that runs, and
+    /// returns its exit status, or 0 at once when detached.
+    ///
+    /// The whole process is handed over, in a file in `scratch`: the flags of runtimes mix it with
+    /// the container's own process (runc keeps the groups of that one, root's say).
     ///
     /// # Errors
-    /// The runtime can not be started.
+    /// The file can not be written or the runtime not be started.
     pub fn exec(
         &self,
         id: &ContainerId,
+        process: &Value,
+        scratch: &Path,
         options: &ExecOptions,
         on_signal: &dyn Fn(),
     ) -> Result<Exit, RuntimeError> {
+        let file = crate::bundle::scratch_file(scratch, process.to_string().as_bytes())?;
         let mut command = self.command("exec");
-        if let Some((uid, gid)) = options.user {
-            command.arg("--user").arg(format!("{uid}:{gid}"));
-        }
-        for gid in &options.additional_gids {
-            command.arg("--additional-gids").arg(gid.to_string());
-        }
-        if let Some(cwd) = &options.cwd {
-            command.arg("--cwd").arg(cwd);
-        }
-        for (flag, values) in [("--env", &options.env), ("--cap", &options.cap_add)] {
-            for value in values {
-                command.arg(flag).arg(value);
-            }
-        }
-        if options.terminal {
-            command.arg("--tty");
-        }
+        command.arg("--process").arg(file.path());
         if options.detach {
             command.arg("--detach");
         }
@@ -259,7 +234,7 @@ impl Runtime {
             options.console_socket.as_deref(),
         );
         path_option(&mut command, "--pid-file", options.pid_file.as_deref());
-        command.arg(id.as_str()).args(&options.args);
+        command.arg(id.as_str());
         close_others(0, 0)?;
         foreground::run(&mut command, self.program(), on_signal)
     }

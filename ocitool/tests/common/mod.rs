@@ -1,5 +1,10 @@
 //! What the tests of the program share: the program, a root file system, reasons to skip.
 #![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can not be set up fails"
+)]
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Starts a command line of the program.
-pub fn ocitool<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn ocitool<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ocitool"));
     command
         .args(args)
@@ -19,13 +24,13 @@ pub fn ocitool<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> 
 
 /// What a command did.
 #[derive(Debug)]
-pub struct Done {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Done {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-pub fn done(output: Output) -> Done {
+pub(crate) fn done(output: Output) -> Done {
     Done {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -33,11 +38,11 @@ pub fn done(output: Output) -> Done {
     }
 }
 
-pub fn run(args: &[&str]) -> Done {
+pub(crate) fn run(args: &[&str]) -> Done {
     done(ocitool(args).output().unwrap())
 }
 
-pub fn run_with_stdin(args: &[&str], stdin: &[u8]) -> Done {
+pub(crate) fn run_with_stdin(args: &[&str], stdin: &[u8]) -> Done {
     let mut command = ocitool(args);
     command
         .stdin(Stdio::piped())
@@ -48,11 +53,12 @@ pub fn run_with_stdin(args: &[&str], stdin: &[u8]) -> Done {
     done(child.wait_with_output().unwrap())
 }
 
-pub const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nweb:x:100:101:w:/home/web:/bin/sh\n";
-pub const GROUP: &str = "root:x:0:\nweb:x:101:\nextra:x:200:web\n";
+pub(crate) const PASSWD: &str =
+    "root:x:0:0:root:/root:/bin/sh\nweb:x:100:101:w:/home/web:/bin/sh\n";
+pub(crate) const GROUP: &str = "root:x:0:\nweb:x:101:\nextra:x:200:web\n";
 
 /// Makes a root file system with users, and with busybox where the machine has it.
-pub fn rootfs(dir: &Path) -> PathBuf {
+pub(crate) fn rootfs(dir: &Path) -> PathBuf {
     let root = dir.join("root");
     for name in ["bin", "etc", "proc", "dev", "sys", "tmp", "home/web"] {
         fs::create_dir_all(root.join(name)).unwrap();
@@ -71,7 +77,7 @@ pub fn rootfs(dir: &Path) -> PathBuf {
     root
 }
 
-pub fn busybox() -> Option<&'static Path> {
+pub(crate) fn busybox() -> Option<&'static Path> {
     ["/bin/busybox", "/usr/bin/busybox"]
         .into_iter()
         .map(Path::new)
@@ -79,7 +85,7 @@ pub fn busybox() -> Option<&'static Path> {
 }
 
 /// Why containers can not be run here, if so.
-pub fn no_containers(runtime: &str) -> Option<String> {
+pub(crate) fn no_containers(runtime: &str) -> Option<String> {
     if !rustix_is_root() {
         return Some("not root".to_owned());
     }
@@ -89,7 +95,7 @@ pub fn no_containers(runtime: &str) -> Option<String> {
     installed(runtime).err()
 }
 
-pub fn installed(program: &str) -> Result<(), String> {
+pub(crate) fn installed(program: &str) -> Result<(), String> {
     match Command::new(program)
         .arg("--version")
         .stdout(Stdio::null())
@@ -107,13 +113,13 @@ fn rustix_is_root() -> bool {
 }
 
 /// An image configuration as `skopeo inspect --config` prints it.
-pub fn image_config(config: &str) -> String {
+pub(crate) fn image_config(config: &str) -> String {
     format!(
         r#"{{"created":"2020-01-02T03:04:05Z","architecture":"amd64","os":"linux","config":{config},
         "rootfs":{{"type":"layers","diff_ids":[]}}}}"#
     )
 }
 
-pub fn json(text: &str) -> serde_json::Value {
+pub(crate) fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }

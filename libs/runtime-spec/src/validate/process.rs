@@ -108,7 +108,7 @@ fn capabilities(process: &Value, report: &mut Report) {
     }
     for name in names("ambient") {
         if !permitted.contains(&name) || !inheritable.contains(&name) {
-            report.must(
+            report.should(
                 "$.process.capabilities.ambient",
                 format!(
                     "{} is not in the permitted and inheritable sets",

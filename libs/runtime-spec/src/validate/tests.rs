@@ -168,7 +168,7 @@ fn each_rule_finds_its_offence() {
         ),
         (
             r#"{"process":{"capabilities":{"permitted":["CAP_KILL"],"ambient":["CAP_KILL"]}}}"#,
-            Must,
+            Should,
             "$.process.capabilities.ambient",
             "inheritable",
         ),
