@@ -43,6 +43,8 @@ mod remove;
 pub mod splitstream;
 mod staging;
 mod store;
+#[cfg(test)]
+mod tests;
 pub mod transaction;
 pub mod tree;
 pub mod usage;

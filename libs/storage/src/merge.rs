@@ -420,7 +420,11 @@ fn stat_of(entry: &Entry) -> Option<Stat> {
         );
     }
     Some(Stat {
-        st_mode: entry.mode & 0o7777,
+        st_mode: match entry.kind {
+            // Linux has no other for a symlink, whatever the tar says.
+            EntryKind::Symlink { .. } => 0o777,
+            _ => entry.mode & 0o7777,
+        },
         st_uid: entry.uid,
         st_gid: entry.gid,
         st_mtim_sec: entry.mtime.secs,

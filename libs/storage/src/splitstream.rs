@@ -240,8 +240,10 @@ impl StreamReader {
             .checked_sub(refs_start)
             .filter(|bytes| bytes % REF_BYTES == 0 && bytes / REF_BYTES <= MOST_REFS)
             .ok_or_else(|| wrong("its object refs have an impossible size"))?;
+        let file_bytes = file.metadata().map_err(short)?.len();
         let stream_bytes = stream_end
             .checked_sub(stream_start)
+            .filter(|_| stream_end <= file_bytes)
             .ok_or_else(|| wrong("its stream has an impossible size"))?;
         file.seek(SeekFrom::Start(refs_start)).map_err(short)?;
         let mut refs = Vec::new();

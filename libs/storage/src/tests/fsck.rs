@@ -1,0 +1,182 @@
+//! Every planted fault is found and named.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use archive::testing::TarBuilder;
+
+use super::kit::{content, image_of, pull, store};
+use crate::{NewContainer, Store, fsck::Finding};
+
+fn kinds(store: &Store) -> Vec<String> {
+    let report = store.fsck(&Default::default()).unwrap();
+    let mut kinds: Vec<String> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            assert!(!finding.to_string().is_empty());
+            let value = serde_json::to_value(finding).unwrap();
+            value["kind"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    kinds.dedup();
+    kinds
+}
+
+fn filled() -> (tempfile::TempDir, Store) {
+    let (dir, store) = store();
+    let layers = [
+        TarBuilder::new().file("a", &content(1, 5000)).end(),
+        TarBuilder::new()
+            .file("b", &content(2, 200))
+            .file("c", b"small")
+            .end(),
+    ];
+    pull(&store, &image_of(&layers), "img").unwrap();
+    store
+        .create_container(&NewContainer {
+            image: "img".to_owned(),
+            ..Default::default()
+        })
+        .unwrap();
+    assert_eq!(kinds(&store), [""; 0]);
+    (dir, store)
+}
+
+fn flip(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn planted_faults_are_found() {
+    type Plant = fn(&Store) -> PathBuf;
+    let file: Plant = |store| {
+        store
+            .layout()
+            .object(&crate::ObjectId::of(&content(1, 5000)))
+    };
+    let stream: Plant = |store| {
+        let image = store.image("img").unwrap();
+        let layer = store.layer(&image.layers[1].diff_id).unwrap().unwrap();
+        store.layout().object(&layer.stream)
+    };
+    let tree: Plant = |store| store.layout().object(&store.image("img").unwrap().tree);
+    let config: Plant = |store| store.layout().blob(&store.image("img").unwrap().config);
+    let layer_record: Plant = |store| {
+        store
+            .layout()
+            .layer_record(&store.image("img").unwrap().layers[0].diff_id)
+    };
+    let link: Plant = |store| {
+        store
+            .layout()
+            .stream(&store.image("img").unwrap().layers[0].diff_id)
+    };
+    let chain: Plant = |store| store.layout().image_ref(&store.image("img").unwrap().chain);
+    let image: Plant = |store| {
+        store
+            .layout()
+            .image_record(&store.image("img").unwrap().manifest)
+    };
+    let name: Plant = |store| store.layout().name_record("docker.io/library/img:latest");
+    let container: Plant = |store| {
+        let container = &store.containers().unwrap()[0];
+        store
+            .layout()
+            .container(&container.id)
+            .join("container.json")
+    };
+    let truncate: fn(&Path) = |path| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(path, "").unwrap();
+    };
+    let remove: fn(&Path) = |path| fs::remove_file(path).unwrap();
+    let cases: Vec<(&str, Plant, fn(&Path), &[&str])> = vec![
+        (
+            "file flipped",
+            file,
+            flip,
+            &["object-corrupt", "layer-corrupt"],
+        ),
+        (
+            "file empty",
+            file,
+            truncate,
+            &["object-corrupt", "layer-corrupt", "tree-damaged"],
+        ),
+        (
+            "file gone",
+            file,
+            remove,
+            &["object-missing", "tree-damaged"],
+        ),
+        (
+            "stream empty",
+            stream,
+            truncate,
+            &["object-corrupt", "layer-damaged", "tree-damaged"],
+        ),
+        (
+            "stream gone",
+            stream,
+            remove,
+            &["object-missing", "tree-damaged"],
+        ),
+        ("tree flipped", tree, flip, &["object-corrupt"]),
+        ("tree gone", tree, remove, &["object-missing"]),
+        ("blob flipped", config, flip, &["blob-corrupt"]),
+        ("blob gone", config, remove, &["blob-missing"]),
+        (
+            "layer record empty",
+            layer_record,
+            truncate,
+            &["layer-missing", "record-damaged"],
+        ),
+        (
+            "layer record gone",
+            layer_record,
+            remove,
+            &["layer-missing"],
+        ),
+        ("stream link gone", link, remove, &["link-wrong"]),
+        ("tree ref gone", chain, remove, &["link-wrong"]),
+        (
+            "image record flipped away",
+            image,
+            remove,
+            &["image-missing"],
+        ),
+        ("name empty", name, truncate, &["record-damaged"]),
+        ("container record gone", container, remove, &["stray"]),
+    ];
+    for (what, plant, damage, want) in cases {
+        let (_dir, store) = filled();
+        damage(&plant(&store));
+        let found = kinds(&store);
+        for kind in want {
+            assert!(found.iter().any(|found| found == kind), "{what}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn strangers_are_found() {
+    let (_dir, store) = filled();
+    fs::write(store.layout().objects().join("00/not-an-object"), "x").unwrap();
+    fs::write(store.root().join("blobs/sha256/short"), "x").unwrap();
+    let report = store.fsck(&Default::default()).unwrap();
+    assert_eq!(report.findings.len(), 2);
+    assert!(
+        report
+            .findings
+            .iter()
+            .all(|finding| matches!(finding, Finding::Stray { .. }))
+    );
+}

@@ -1,0 +1,10 @@
+//! Tests of the whole store: images go in, trees, tars, mounts and findings come out.
+
+mod crash;
+mod fsck;
+mod kit;
+mod memory;
+mod merge;
+mod mount;
+mod stream;
+mod transaction;

@@ -1,0 +1,275 @@
+//! Mounts, seen by a walker that knows nothing of the store.
+
+use std::{fs, process::Command};
+
+use archive::testing::{RawHeader, TarBuilder};
+
+use super::kit::{Seen, content, image_of, is_root, pull, rich_layer, store, store_with, walk};
+use crate::{DriverKind, MountOptions, NewContainer, Store, StoreError};
+
+fn upper_layer() -> Vec<u8> {
+    TarBuilder::new()
+        .file("etc/.wh.small", b"")
+        .entry(&RawHeader::dir("run/").mode(0o711).uid(9), b"")
+        .file("usr/lib/.wh..wh..opq", b"")
+        .file("usr/lib/new", &content(20, 4096))
+        .file("bin/sh", b"the link is a directory now")
+        .file("-", &content(21, 65))
+        .symlink("sbin", "usr/sbin")
+        .end()
+}
+
+fn both() -> Option<(tempfile::TempDir, Store, tempfile::TempDir, Store)> {
+    if !is_root() {
+        println!("skipped: needs root");
+        return None;
+    }
+    let (one_dir, one) = store_with(DriverKind::Composefs)?;
+    let (other_dir, other) = store_with(DriverKind::Vfs)?;
+    Some((one_dir, one, other_dir, other))
+}
+
+fn assert_same(
+    one: &std::collections::BTreeMap<String, Seen>,
+    other: &std::collections::BTreeMap<String, Seen>,
+) {
+    for (path, seen) in one {
+        assert_eq!(Some(seen), other.get(path), "{path}");
+    }
+    assert_eq!(one.len(), other.len());
+}
+
+#[test]
+fn privileged_drivers_give_one_tree() {
+    let Some((_one_dir, one, _other_dir, other)) = both() else {
+        return;
+    };
+    let image = image_of(&[rich_layer(), upper_layer()]);
+    let mut trees = Vec::new();
+    for store in [&one, &other] {
+        let (record, _) = pull(store, &image, "a").unwrap();
+        let mount = store
+            .mount_image(&record, &MountOptions::default())
+            .unwrap();
+        trees.push(walk(&mount.path));
+        let listed = store.mounts().unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].image.as_ref(), Some(&record.manifest));
+        let target = mount.path.join("nope");
+        assert!(fs::write(target, "x").is_err());
+        assert!(matches!(
+            store.remove_image("a"),
+            Err(StoreError::InUse { .. })
+        ));
+        let options = sys::mountinfo::below(&mount.path)
+            .unwrap()
+            .pop()
+            .unwrap()
+            .options;
+        for wanted in ["ro", "nosuid", "nodev"] {
+            assert!(
+                options.split(',').any(|option| option == wanted),
+                "{options}"
+            );
+        }
+        store.umount(&mount.id).unwrap();
+        assert!(!mount.path.exists());
+
+        let new = NewContainer {
+            image: "a".to_owned(),
+            ..Default::default()
+        };
+        let container = store.create_container(&new).unwrap();
+        let mount = store.mount_container(&container.id).unwrap();
+        trees.push(walk(&mount.path));
+        fs::write(mount.path.join("etc/big"), "changed").unwrap();
+        fs::remove_dir_all(mount.path.join("usr")).unwrap();
+        let changes: Vec<(String, crate::diff::ChangeKind)> = store
+            .container_changes(&container)
+            .unwrap()
+            .into_iter()
+            .map(|change| (String::from_utf8(change.path).unwrap(), change.kind))
+            .collect();
+        assert_eq!(
+            changes,
+            [
+                ("etc/big".to_owned(), crate::diff::ChangeKind::Changed),
+                ("usr".to_owned(), crate::diff::ChangeKind::Deleted),
+            ]
+        );
+        store.remove_container(&container.id).unwrap();
+        assert_eq!(store.mounts().unwrap(), []);
+        store.remove_image("a").unwrap();
+        store.gc(&Default::default()).unwrap();
+        assert!(store.fsck(&Default::default()).unwrap().is_clean());
+    }
+    for tree in &trees[1..] {
+        assert_same(&trees[0], tree);
+    }
+    // What the layers say, checked by hand.
+    let tree = &trees[0];
+    let keys: Vec<&str> = tree.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "",
+            "-",
+            "00",
+            "bin",
+            "bin/sh",
+            "dev",
+            "dev/null",
+            "dev/sda300",
+            "etc",
+            "etc/big",
+            "etc/empty",
+            "etc/other-small",
+            "run",
+            "run/pipe",
+            "tmp",
+            "usr",
+            "usr/bin",
+            "usr/bin/ping",
+            "usr/bin/su",
+            "usr/lib",
+            "usr/lib/new",
+        ]
+    );
+    assert_eq!(tree["usr/bin/su"].mode & 0o7777, 0o4755);
+    assert_eq!(tree["tmp"].mode & 0o7777, 0o1777);
+    assert_eq!(tree["dev/null"].device, (1, 3));
+    assert_eq!(tree["dev/sda300"].device, (259, 300));
+    assert_eq!(tree["usr/bin/ping"].mtime, (1_700_000_000, 123_456_789));
+    assert_eq!(tree["etc"].owner, (3, 4));
+    assert_eq!(tree["etc"].mtime, (1_500_000_000, 0));
+    assert_eq!(tree[""].mtime, (1_600_000_000, 0));
+    let names: Vec<&str> = tree["usr/bin/ping"]
+        .xattrs
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, ["security.capability", "user.comment"]);
+}
+
+/// GNU tar unpacks a layer without whiteouts; the tree is the same.
+#[test]
+fn privileged_tree_is_that_of_gnu_tar() {
+    if !is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let Some((_dir, store)) = store_with(DriverKind::Composefs) else {
+        return;
+    };
+    let layer = rich_layer();
+    let (record, _) = pull(&store, &image_of(&[layer.clone()]), "a").unwrap();
+    let mount = store
+        .mount_image(&record, &MountOptions::default())
+        .unwrap();
+    let ours = walk(&mount.path);
+    store.umount(mount.path.to_str().unwrap()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let tar = dir.path().join("layer.tar");
+    fs::write(&tar, layer).unwrap();
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let status = Command::new("tar")
+        .args(["--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf"])
+        .arg(&tar)
+        .arg("-C")
+        .arg(&out)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let mut theirs = walk(&out);
+    for (path, seen) in &ours {
+        let mut other = theirs.remove(path).unwrap();
+        // tar gives directories that no layer names the time now.
+        if seen.mtime == (0, 0) && seen.mode & 0o170_000 == 0o040_000 {
+            other.mtime = (0, 0);
+        }
+        assert_eq!(*seen, other, "{path}");
+    }
+    assert!(theirs.is_empty(), "{theirs:?}");
+}
+
+#[test]
+fn privileged_mounting_is_quick() {
+    if !is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let Some((_dir, store)) = store_with(DriverKind::Composefs) else {
+        return;
+    };
+    let mut tar = TarBuilder::new();
+    for number in 0..3000_u64 {
+        tar = tar.file(format!("d{}/f{number}", number % 50), &content(number, 80));
+    }
+    let (record, _) = pull(&store, &image_of(&[tar.end()]), "a").unwrap();
+    let mut best = std::time::Duration::MAX;
+    for _ in 0..5 {
+        let start = std::time::Instant::now();
+        let mount = store
+            .mount_image(&record, &MountOptions::default())
+            .unwrap();
+        best = best.min(start.elapsed());
+        store.umount(&mount.id).unwrap();
+    }
+    println!("mounted in {best:?}");
+    assert!(best < std::time::Duration::from_millis(10), "{best:?}");
+}
+
+/// Without a mount and without root: files come out as they are.
+#[test]
+fn extracting_needs_no_mount() {
+    let (_dir, store) = store();
+    let (record, _) = pull(&store, &image_of(&[rich_layer()]), "a").unwrap();
+    let tree = store.tree(&record).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let target = out.path().join("usr");
+    tree.extract("usr".as_ref(), &target).unwrap();
+    assert_eq!(
+        fs::read(target.join("lib/large")).unwrap(),
+        content(3, (1 << 20) + 4321)
+    );
+    assert_eq!(walk(&target)["lib/link"].same_as, "lib/large");
+    assert!(
+        tree.extract("etc/big".as_ref(), &out.path().join("x"))
+            .is_err()
+    );
+    assert!(!out.path().join("x").exists());
+}
+
+#[test]
+fn trees_differ_where_layers_changed_them() {
+    let (_dir, store) = store();
+    let (one, _) = pull(&store, &image_of(&[rich_layer()]), "a").unwrap();
+    let (other, _) = pull(&store, &image_of(&[rich_layer(), upper_layer()]), "b").unwrap();
+    let (one, other) = (store.tree(&one).unwrap(), store.tree(&other).unwrap());
+    assert_eq!(crate::diff::trees(&one, &one), []);
+    let changes: Vec<String> = crate::diff::trees(&one, &other)
+        .into_iter()
+        .map(|change| {
+            format!(
+                "{:?} {}",
+                change.kind,
+                String::from_utf8(change.path).unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            "Added -",
+            "Changed bin",
+            "Added bin/sh",
+            "Deleted etc/small",
+            "Changed run",
+            "Deleted usr/lib/absolute",
+            "Deleted usr/lib/large",
+            "Deleted usr/lib/link",
+            "Added usr/lib/new",
+        ]
+    );
+}

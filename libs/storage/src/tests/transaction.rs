@@ -1,0 +1,340 @@
+//! What may enter, what is shared, what a collection leaves, and who waits for whom.
+
+use std::{
+    io::Read,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use archive::testing::TarBuilder;
+use oci::{Compression, Digest, Reference};
+
+use super::kit::{content, files_below, image_claiming, image_of, new_image, pull, store};
+use crate::{GcOptions, NewContainer, Store, StoreError, StoreOptions};
+
+fn layer(seed: u64) -> Vec<u8> {
+    TarBuilder::new()
+        .file(format!("own-{seed}"), &content(seed, 3000))
+        .file("shared", &content(77, 9000))
+        .end()
+}
+
+#[test]
+fn an_image_is_found_by_all_that_names_it() {
+    let (_dir, store) = store();
+    let image = image_of(&[layer(1)]);
+    let (record, totals) = pull(&store, &image, "r.example/app:1").unwrap();
+    assert_eq!(
+        (totals.layers_new, totals.new_bytes, totals.shared_bytes),
+        (1, 12_000, 0)
+    );
+    let digest = image.manifest.digest();
+    for name in [
+        "r.example/app:1".to_owned(),
+        format!("r.example/app@{digest}"),
+        digest.to_string(),
+        digest.hex()[..8].to_owned(),
+        record.config.to_string(),
+        record.config.hex()[..6].to_owned(),
+    ] {
+        assert_eq!(store.image(&name).unwrap().manifest, *digest, "{name}");
+    }
+    for name in ["r.example/app:2", "r.example/other", "abc", "zzzz"] {
+        assert!(store.image(name).unwrap_err().is_not_found(), "{name}");
+    }
+    assert_eq!(store.blob_raw(digest).unwrap(), image.manifest.bytes());
+    assert_eq!(store.signatures(&record).unwrap().len(), 1);
+    let moved = Reference::parse("other").unwrap();
+    store.tag("r.example/app:1", &moved).unwrap();
+    let names = store.image("other").unwrap().names;
+    assert_eq!(names, ["docker.io/library/other:latest", "r.example/app:1"]);
+    store.untag(&moved).unwrap();
+    assert!(store.untag(&moved).unwrap_err().is_not_found());
+    assert_eq!(
+        store
+            .layer_by_blob(&image.wanted[0].blob)
+            .unwrap()
+            .unwrap()
+            .files,
+        2
+    );
+}
+
+#[test]
+fn a_second_pull_writes_nothing_and_objects_are_shared() {
+    let (_dir, store) = store();
+    pull(&store, &image_of(&[layer(1)]), "a").unwrap();
+    let (_, totals) = pull(&store, &image_of(&[layer(1)]), "a").unwrap();
+    assert_eq!((totals.layers_new, totals.layers_shared), (0, 1));
+    let (_, totals) = pull(&store, &image_of(&[layer(1), layer(2)]), "b").unwrap();
+    assert_eq!((totals.layers_new, totals.layers_shared), (1, 1));
+    assert_eq!((totals.new_bytes, totals.shared_bytes), (3000, 9000));
+    let usage = store.usage().unwrap();
+    assert_eq!(usage.object_bytes, usage.all_object_bytes);
+    assert!(usage.images.iter().all(|image| image.shared_bytes > 0));
+    assert!(store.fsck(&Default::default()).unwrap().is_clean());
+}
+
+#[test]
+fn a_layer_that_occurs_twice_is_fetched_once() {
+    let (_dir, store) = store();
+    let image = image_of(&[layer(1), layer(1)]);
+    let transaction = store.begin(&image.wanted, &|_| {}).unwrap();
+    assert_eq!(transaction.missing(), [0]);
+    drop(transaction);
+    pull(&store, &image, "a").unwrap();
+}
+
+#[test]
+fn wrong_images_leave_nothing() {
+    let (_dir, store) = store();
+    pull(&store, &image_of(&[layer(1)]), "a").unwrap();
+    let before = files_below(store.root());
+    let wrong = image_claiming(&[layer(2)], |_| Digest::sha256(b"something else"));
+    assert!(matches!(
+        pull(&store, &wrong, "b"),
+        Err(StoreError::DiffId { .. })
+    ));
+    let mut cut = image_of(&[layer(3)]);
+    let length = cut.blobs[0].len();
+    cut.blobs[0].truncate(length / 2);
+    assert!(matches!(
+        pull(&store, &cut, "b"),
+        Err(StoreError::Blob { .. })
+    ));
+    let bad = image_of(&[b"this is no tar at all, by no means".repeat(40)]);
+    assert!(matches!(
+        pull(&store, &bad, "b"),
+        Err(StoreError::Layer { .. })
+    ));
+    let missing = image_of(&[layer(4)]);
+    let transaction = store.begin(&missing.wanted, &|_| {}).unwrap();
+    assert!(matches!(
+        transaction.commit(new_image(&missing, "b")),
+        Err(StoreError::LayerMissing { .. })
+    ));
+    let other = image_of(&[layer(1), layer(5)]);
+    let transaction = store.begin(&other.wanted[..1], &|_| {}).unwrap();
+    assert!(matches!(
+        transaction.commit(new_image(&other, "b")),
+        Err(StoreError::OtherLayer { .. })
+    ));
+    let mut config = image_of(&[layer(1)]);
+    config.config.push(b' ');
+    assert!(matches!(
+        pull(&store, &config, "b"),
+        Err(StoreError::ConfigDigest { .. })
+    ));
+    assert_eq!(files_below(store.root()), before);
+}
+
+#[test]
+fn removing_and_collecting_gives_everything_back() {
+    let (_dir, store) = store();
+    let empty = files_below(store.root());
+    pull(&store, &image_of(&[layer(1)]), "a").unwrap();
+    let one = files_below(store.root());
+    pull(&store, &image_of(&[layer(1), layer(2)]), "b").unwrap();
+    assert_eq!(store.gc(&GcOptions::default()).unwrap(), Default::default());
+    store.remove_image("b").unwrap();
+    assert!(store.gc(&GcOptions { dry_run: true }).unwrap().objects > 0);
+    let report = store.gc(&GcOptions::default()).unwrap();
+    assert_eq!(report.layers, 1);
+    assert_eq!(files_below(store.root()), one);
+    assert!(store.fsck(&Default::default()).unwrap().is_clean());
+    store.remove_image("a").unwrap();
+    store.gc(&GcOptions::default()).unwrap();
+    assert_eq!(files_below(store.root()), empty);
+}
+
+#[test]
+fn a_container_keeps_its_image() {
+    let (_dir, store) = store();
+    pull(&store, &image_of(&[layer(1)]), "a").unwrap();
+    let new = NewContainer {
+        image: "a".to_owned(),
+        name: Some("c".to_owned()),
+        ..Default::default()
+    };
+    let container = store.create_container(&new).unwrap();
+    assert!(matches!(
+        store.create_container(&new),
+        Err(StoreError::NameTaken { .. })
+    ));
+    let bad = NewContainer {
+        name: Some("../c".to_owned()),
+        ..new
+    };
+    assert!(matches!(
+        store.create_container(&bad),
+        Err(StoreError::BadName { .. })
+    ));
+    assert!(store.remove_image("a").unwrap_err().is_in_use());
+    assert_eq!(store.container(&container.id[..6]).unwrap(), container);
+    let root = store.mount_container("c").unwrap().path;
+    assert_eq!(std::fs::read(root.join("own-1")).unwrap(), content(1, 3000));
+    assert_eq!(store.container_changes(&container).unwrap(), []);
+    std::fs::write(root.join("new"), "x").unwrap();
+    std::fs::remove_file(root.join("shared")).unwrap();
+    let changes = store.container_changes(&container).unwrap();
+    let paths: Vec<_> = changes
+        .iter()
+        .map(|change| (change.path.as_slice(), change.kind))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            (&b"new"[..], crate::diff::ChangeKind::Added),
+            (&b"shared"[..], crate::diff::ChangeKind::Deleted),
+        ]
+    );
+    store.remove_container("c").unwrap();
+    store.remove_image("a").unwrap();
+}
+
+/// A blob's reader that runs something before its first byte.
+struct Before<F: FnMut(), R>(Option<F>, R);
+
+impl<F: FnMut(), R: Read> Read for Before<F, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some(mut run) = self.0.take() {
+            run();
+        }
+        self.1.read(buffer)
+    }
+}
+
+#[test]
+fn two_transactions_fetch_a_layer_once() {
+    let (_dir, store) = store();
+    let image = image_of(&[layer(1), layer(2)]);
+    let fetched = AtomicUsize::new(0);
+    let waited = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for name in ["a", "b", "c"] {
+            let (store, image, fetched, waited) = (&store, &image, &fetched, &waited);
+            scope.spawn(move || {
+                // Each its own open store, as another process would have.
+                let store = Store::open(&StoreOptions::new(store.root())).unwrap();
+                let transaction = store
+                    .begin(&image.wanted, &|_| {
+                        waited.fetch_add(1, Ordering::Relaxed);
+                    })
+                    .unwrap();
+                for place in transaction.missing() {
+                    fetched.fetch_add(1, Ordering::Relaxed);
+                    let slow = || std::thread::sleep(std::time::Duration::from_millis(60));
+                    let blob = Before(Some(slow), image.blobs[place].as_slice());
+                    transaction
+                        .import_layer(place, blob, Compression::Zstd, &|_| {})
+                        .unwrap();
+                }
+                transaction.commit(new_image(image, name)).unwrap();
+            });
+        }
+    });
+    assert_eq!(fetched.load(Ordering::Relaxed), 2);
+    assert!(waited.load(Ordering::Relaxed) >= 2);
+    assert_eq!(store.images().unwrap()[0].names.len(), 3);
+    assert!(store.fsck(&Default::default()).unwrap().is_clean());
+}
+
+#[test]
+fn a_pull_wins_against_a_collection() {
+    let (_dir, store) = store();
+    pull(&store, &image_of(&[layer(1)]), "a").unwrap();
+    // Shares the layer of `a` and an object with it, and the image goes while it runs.
+    let next = image_of(&[layer(1), layer(2)]);
+    let transaction = store.begin(&next.wanted, &|_| {}).unwrap();
+    assert_eq!(transaction.missing(), [1]);
+    let collect = || {
+        store.remove_image("a").unwrap();
+        store.gc(&GcOptions::default()).unwrap();
+    };
+    transaction
+        .import_layer(
+            1,
+            Before(Some(collect), next.blobs[1].as_slice()),
+            Compression::Zstd,
+            &|_| {},
+        )
+        .unwrap();
+    store.gc(&GcOptions::default()).unwrap();
+    transaction.commit(new_image(&next, "b")).unwrap();
+    store.gc(&GcOptions::default()).unwrap();
+    let report = store.fsck(&Default::default()).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+}
+
+#[test]
+fn an_object_that_a_collection_took_comes_back() {
+    let (_dir, store) = store();
+    pull(&store, &image_of(&[layer(1)]), "a").unwrap();
+    let next = image_of(&[layer(2)]);
+    let transaction = store.begin(&next.wanted, &|_| {}).unwrap();
+    let result = transaction
+        .import_layer(0, next.blobs[0].as_slice(), Compression::Zstd, &|_| {})
+        .unwrap();
+    assert_eq!(result.shared_bytes, 9000);
+    store.remove_image("a").unwrap();
+    assert!(store.gc(&GcOptions::default()).unwrap().objects >= 3);
+    transaction.commit(new_image(&next, "b")).unwrap();
+    let report = store.fsck(&Default::default()).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+}
+
+#[test]
+fn kept_blobs_come_back_and_go() {
+    let (_dir, store) = store();
+    let image = image_of(&[layer(1)]);
+    let transaction = store
+        .begin(&image.wanted, &|_| {})
+        .unwrap()
+        .keep_blobs(true);
+    transaction
+        .import_layer(0, image.blobs[0].as_slice(), Compression::Zstd, &|_| {})
+        .unwrap();
+    transaction.commit(new_image(&image, "a")).unwrap();
+    let mut kept = Vec::new();
+    let mut file = store.kept_blob(&image.wanted[0].blob).unwrap().unwrap();
+    file.read_to_end(&mut kept).unwrap();
+    assert_eq!(kept, image.blobs[0]);
+    store.gc(&GcOptions::default()).unwrap();
+    assert!(store.kept_blob(&image.wanted[0].blob).unwrap().is_some());
+    store.remove_image("a").unwrap();
+    store.gc(&GcOptions::default()).unwrap();
+    assert!(store.kept_blob(&image.wanted[0].blob).unwrap().is_none());
+}
+
+#[test]
+fn a_read_only_store_changes_nothing() {
+    let (_dir, store) = store();
+    pull(&store, &image_of(&[layer(1)]), "a").unwrap();
+    let mut options = StoreOptions::new(store.root());
+    options.read_only = true;
+    let reader = Store::open(&options).unwrap();
+    let before = files_below(store.root());
+    assert_eq!(reader.images().unwrap().len(), 1);
+    assert!(reader.fsck(&Default::default()).unwrap().is_clean());
+    assert!(matches!(
+        reader.remove_image("a"),
+        Err(StoreError::ReadOnly)
+    ));
+    assert!(matches!(
+        reader.gc(&GcOptions::default()),
+        Err(StoreError::ReadOnly)
+    ));
+    assert_eq!(files_below(store.root()), before);
+    options.root = store.root().join("nowhere");
+    assert!(matches!(
+        Store::open(&options),
+        Err(StoreError::NoStore { .. })
+    ));
+}
+
+#[test]
+fn other_directories_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("precious"), "x").unwrap();
+    let error = Store::open(&StoreOptions::new(dir.path())).unwrap_err();
+    assert!(matches!(error, StoreError::NotAStore { .. }));
+}
