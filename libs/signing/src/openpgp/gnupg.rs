@@ -19,6 +19,8 @@ const PATIENT: Duration = Duration::from_secs(300);
 const GPG_ERR_BAD_PASSPHRASE: u32 = 11;
 const GPG_ERR_CANCELED: u32 = 99;
 const GPG_ERR_NO_PIN_ENTRY: u32 = 86;
+/// The system's ENOTTY: pinentry found no terminal.
+const GPG_ERR_ENOTTY: u32 = 0x8000 | 102;
 
 /// Why gpg did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +163,9 @@ impl GnupgKey {
         let key = self.fingerprint.clone();
         Err(match failure_code(&output.stderr) {
             Some(GPG_ERR_BAD_PASSPHRASE) => GnupgError::BadPassphrase(key),
-            Some(GPG_ERR_NO_PIN_ENTRY | GPG_ERR_CANCELED) => GnupgError::NoPinentry(key),
+            Some(GPG_ERR_NO_PIN_ENTRY | GPG_ERR_CANCELED | GPG_ERR_ENOTTY) => {
+                GnupgError::NoPinentry(key)
+            }
             _ => failed(&output),
         })
     }

@@ -1,6 +1,7 @@
 //! Verifies one signed message, and nothing that merely looks like one.
 
 use std::io::Read;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -95,78 +96,102 @@ pub fn verify(
         keyring,
         policy: standard_policy(now),
         now,
-        outcome: Err(MessageError::SignatureCount(0)),
-        made_ahead: None,
     };
-    let judged = judge.run(bytes, judge.now);
-    match judged {
+    match judge.run(bytes, now) {
         // A signer's clock that is a little ahead is no reason to fail.
-        Err((_, Some(made))) => judge.run(bytes, made).map_err(|(error, _)| error),
-        other => other.map_err(|(error, _)| error),
+        Err(Refusal {
+            made_ahead: Some(made),
+            ..
+        }) => judge.run(bytes, made),
+        other => other,
     }
+    .map_err(|refusal| refusal.error)
 }
 
-/// Judges the one signature of a message.
-#[derive(Clone)]
+/// Knows what is acceptable.
 struct Judge<'a> {
     keyring: &'a Keyring,
     policy: StandardPolicy<'static>,
     now: SystemTime,
-    outcome: Result<Fingerprint, MessageError>,
-    /// When the signature was made, if that is less than [`CLOCK_SKEW`] ahead of `now`.
+}
+
+/// An error, and whether a signer's clock may be all that is wrong.
+#[derive(Clone)]
+struct Refusal {
+    error: MessageError,
+    /// When the signature was made, if that is less than [`CLOCK_SKEW`] ahead of now.
     made_ahead: Option<SystemTime>,
 }
 
-impl Judge<'_> {
-    fn run(
-        &self,
-        bytes: &[u8],
-        at: SystemTime,
-    ) -> Result<VerifiedMessage, (MessageError, Option<SystemTime>)> {
-        let malformed = |error| (MessageError::Malformed(explain(&error)), None);
-        let mut verifier = VerifierBuilder::from_bytes(bytes)
-            .and_then(|builder| builder.with_policy(&self.policy, at, self.clone()))
-            .map_err(|error| encrypted(bytes).unwrap_or_else(|| malformed(error)))?;
-        let mut content = Vec::new();
-        let read = (&mut verifier)
-            .take(limits::SIGNATURE_BYTES + 1)
-            .read_to_end(&mut content);
-        if content.len() as u64 > limits::SIGNATURE_BYTES {
-            return Err((MessageError::TooLong, None));
+impl From<MessageError> for Refusal {
+    fn from(error: MessageError) -> Self {
+        Self {
+            error,
+            made_ahead: None,
         }
-        let processed = verifier.message_processed();
-        let judge = verifier.into_helper();
-        match (read, judge.outcome) {
-            (Ok(_), Ok(signer)) if processed => Ok(VerifiedMessage { signer, content }),
-            (Ok(_), Ok(_)) => Err((MessageError::Malformed("message goes on".into()), None)),
-            // `check` was not called: the parser stopped before.
-            (Err(error), Ok(_) | Err(MessageError::SignatureCount(0))) => {
-                Err((MessageError::Malformed(error.to_string()), None))
-            }
-            (_, Err(error)) => Err((error, judge.made_ahead)),
+    }
+}
+
+/// Judges the one signature of one message when sequoia asks. The outcome lies outside, because
+/// sequoia drops its helper with the message when it fails.
+struct Helper<'a> {
+    judge: &'a Judge<'a>,
+    outcome: &'a OnceLock<Result<Fingerprint, Refusal>>,
+}
+
+impl Judge<'_> {
+    fn run(&self, bytes: &[u8], at: SystemTime) -> Result<VerifiedMessage, Refusal> {
+        let outcome = OnceLock::new();
+        let helper = Helper {
+            judge: self,
+            outcome: &outcome,
+        };
+        let read = VerifierBuilder::from_bytes(bytes)
+            .and_then(|builder| builder.with_policy(&self.policy, at, helper))
+            .map_err(|error| malformed(&error))
+            .and_then(|mut verifier| {
+                let mut content = Vec::new();
+                (&mut verifier)
+                    .take(limits::SIGNATURE_BYTES + 1)
+                    .read_to_end(&mut content)
+                    .map_err(|error| MessageError::Malformed(error.to_string()))?;
+                if content.len() as u64 > limits::SIGNATURE_BYTES {
+                    return Err(MessageError::TooLong);
+                }
+                if !verifier.message_processed() {
+                    return Err(MessageError::Malformed("message goes on".to_owned()));
+                }
+                Ok(content)
+            });
+        match (read, outcome.into_inner()) {
+            (_, Some(Err(refusal))) => Err(refusal),
+            (Ok(content), Some(Ok(signer))) => Ok(VerifiedMessage { signer, content }),
+            (Err(_), _) if is_encrypted(bytes) => Err(MessageError::Encrypted.into()),
+            (Err(error), _) => Err(error.into()),
+            (Ok(_), None) => Err(MessageError::SignatureCount(0).into()),
         }
     }
 
-    fn judge(&mut self, structure: MessageStructure<'_>) -> Result<Fingerprint, MessageError> {
+    fn judge(&self, structure: MessageStructure<'_>) -> Result<Fingerprint, Refusal> {
         if structure.processed_csf_message() {
-            return Err(MessageError::NotBinary);
+            return Err(MessageError::NotBinary.into());
         }
         let mut groups = Vec::new();
         for layer in structure {
             match layer {
                 MessageLayer::Compression { .. } => {}
-                MessageLayer::Encryption { .. } => return Err(MessageError::Encrypted),
+                MessageLayer::Encryption { .. } => return Err(MessageError::Encrypted.into()),
                 MessageLayer::SignatureGroup { results } => groups.push(results),
             }
         }
         let count = groups.iter().map(Vec::len).sum();
         if groups.len() > 1 || count != 1 {
-            return Err(MessageError::SignatureCount(count));
+            return Err(MessageError::SignatureCount(count).into());
         }
         match groups.into_iter().flatten().next() {
-            Some(Ok(good)) => self.judge_key(&good),
+            Some(Ok(good)) => Ok(self.judge_key(&good)?),
             Some(Err(error)) => Err(self.judge_error(error)),
-            None => Err(MessageError::SignatureCount(0)),
+            None => Err(MessageError::SignatureCount(0).into()),
         }
     }
 
@@ -197,8 +222,9 @@ impl Judge<'_> {
         Ok(signer)
     }
 
-    fn judge_error(&mut self, error: VerificationError<'_>) -> MessageError {
-        match error {
+    fn judge_error(&self, error: VerificationError<'_>) -> Refusal {
+        let mut made_ahead = None;
+        let error = match error {
             VerificationError::MissingKey { sig } => MessageError::UnknownKey {
                 issuer: (sig.get_issuers().first()).map_or_else(
                     || "that is not named".to_owned(),
@@ -214,7 +240,7 @@ impl Judge<'_> {
                 reason: explain(&error),
             },
             VerificationError::BadSignature { sig, error, .. } => {
-                self.made_ahead = sig
+                made_ahead = sig
                     .signature_creation_time()
                     .filter(|made| *made > self.now && *made <= self.now + CLOCK_SKEW);
                 MessageError::BadSignature(explain(&error))
@@ -226,34 +252,41 @@ impl Judge<'_> {
                 MessageError::BadSignature(explain(sig.error()))
             }
             other => MessageError::BadSignature(other.to_string()),
-        }
+        };
+        Refusal { error, made_ahead }
     }
 }
 
-impl VerificationHelper for Judge<'_> {
+impl VerificationHelper for Helper<'_> {
     fn get_certs(&mut self, _: &[KeyHandle]) -> sequoia_openpgp::Result<Vec<Cert>> {
-        Ok(self.keyring.certs().to_vec())
+        Ok(self.judge.keyring.certs().to_vec())
     }
 
     fn check(&mut self, structure: MessageStructure<'_>) -> sequoia_openpgp::Result<()> {
-        self.outcome = self.judge(structure);
-        match &self.outcome {
+        let judged = self.judge.judge(structure);
+        let answer = match &judged {
             Ok(_) => Ok(()),
-            Err(error) => Err(error.clone().into()),
-        }
+            Err(refusal) => Err(refusal.error.clone().into()),
+        };
+        // Were it called twice, the first outcome would stand, and this answer still stops sequoia.
+        let _ = self.outcome.set(judged);
+        answer
     }
 }
 
+fn malformed(error: &sequoia_openpgp::anyhow::Error) -> MessageError {
+    MessageError::Malformed(explain(error))
+}
+
 /// Tells an encrypted message from other messages that the verifier does not take.
-fn encrypted(bytes: &[u8]) -> Option<(MessageError, Option<SystemTime>)> {
+fn is_encrypted(bytes: &[u8]) -> bool {
     let Ok(PacketParserResult::Some(parser)) = PacketParser::from_bytes(bytes) else {
-        return None;
+        return false;
     };
     matches!(
         parser.packet,
         Packet::PKESK(_) | Packet::SKESK(_) | Packet::SEIP(_)
     )
-    .then_some((MessageError::Encrypted, None))
 }
 
 /// What a message says of itself, unverified.
@@ -270,13 +303,12 @@ pub struct UntrustedMessage {
 /// # Errors
 /// Bytes that are no signed message.
 pub fn untrusted(bytes: &[u8]) -> Result<UntrustedMessage, MessageError> {
-    let malformed = |error| MessageError::Malformed(explain(&error));
     if bytes.len() as u64 > limits::SIGNATURE_BYTES {
         return Err(MessageError::TooLong);
     }
     let mut next = PacketParserBuilder::from_bytes(bytes)
         .and_then(PacketParserBuilder::build)
-        .map_err(malformed)?;
+        .map_err(|error| malformed(&error))?;
     let (mut issuer, mut content) = (None, None);
     while let PacketParserResult::Some(mut parser) = next {
         match &parser.packet {
@@ -300,7 +332,7 @@ pub fn untrusted(bytes: &[u8]) -> Result<UntrustedMessage, MessageError> {
             }
             _ => {}
         }
-        next = parser.recurse().map_err(malformed)?.1;
+        next = parser.recurse().map_err(|error| malformed(&error))?.1;
     }
     match (issuer, content) {
         (Some(issuer), Some(content)) => Ok(UntrustedMessage {
