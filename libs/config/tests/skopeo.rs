@@ -1,5 +1,11 @@
 //! Holds what this crate reads and writes against Debian's skopeo and docker-registry.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as the test does"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, TcpStream};

@@ -485,7 +485,8 @@ mod tests {
 
     #[test]
     fn what_readers_read_differently_is_refused() {
-        let table: &[(&str, fn(&ConfigError) -> bool)] = &[
+        type Expected = fn(&ConfigError) -> bool;
+        let table: &[(&str, Expected)] = &[
             (r#""os":"a","os":"b","#, |e| {
                 matches!(e, ConfigError::Json(_))
             }),

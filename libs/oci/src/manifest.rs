@@ -107,9 +107,9 @@ pub enum ManifestError {
     #[error("manifest hashes to {actual}, {expected} is wanted")]
     DigestMismatch {
         /// What was asked for.
-        expected: Digest,
+        expected: Box<Digest>,
         /// What the bytes have.
-        actual: Digest,
+        actual: Box<Digest>,
     },
 }
 
@@ -152,8 +152,8 @@ impl RawManifest {
         expected: &Digest,
     ) -> Result<Self, ManifestError> {
         let mismatch = |content: &[u8]| ManifestError::DigestMismatch {
-            expected: *expected,
-            actual: Digest::of(expected.algorithm(), content),
+            expected: Box::new(*expected),
+            actual: Box::new(Digest::of(expected.algorithm(), content)),
         };
         let actual_size = bytes.len() as u64;
         if actual_size > limits::MANIFEST_BYTES {
@@ -208,6 +208,10 @@ impl RawManifest {
 
 /// What a manifest is.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "images are the common case, and few manifests are held at once"
+)]
 pub enum Manifest {
     /// One image or artifact: OCI or docker schema 2.
     Image(ImageManifest),
@@ -1021,7 +1025,7 @@ mod tests {
             let error = RawManifest::parse_expecting(bytes.clone(), None, &other).unwrap_err();
             assert!(matches!(
                 error,
-                ManifestError::DigestMismatch { expected, actual } if expected == other && actual == digest
+                ManifestError::DigestMismatch { expected, actual } if *expected == other && *actual == digest
             ));
         }
     }

@@ -3,6 +3,13 @@
 //! Images are made by hand as `dir:` and changed by skopeo; each test fails, rather than passes,
 //! where skopeo is not installed.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as the test does"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -356,7 +363,7 @@ fn schema_1_that_says_two_things_is_refused() {
         ),
         (
             "more outside than inside",
-            signed(&payload, &[good.clone()]).replacen(
+            signed(&payload, std::slice::from_ref(&good)).replacen(
                 "\"signatures\"",
                 "\"x\": 1, \"signatures\"",
                 1,
