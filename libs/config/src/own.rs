@@ -39,10 +39,7 @@ struct File {
 }
 
 /// Registries whose operator is known to give tokens elsewhere.
-const BUILT_IN: &[(&str, &str)] = &[
-    ("docker.io", "auth.docker.io"),
-    ("registry.gitlab.com", "gitlab.com"),
-];
+const BUILT_IN: &[(&str, &str)] = &[("docker.io", "auth.docker.io")];
 
 impl Default for OwnConfig {
     fn default() -> Self {

@@ -12,8 +12,6 @@ const BUILT_IN_PAIRS: &[(&str, &str)] = &[
     ("docker.io", "auth.docker.io"),
     ("registry-1.docker.io", "auth.docker.io"),
     ("index.docker.io", "auth.docker.io"),
-    ("registry.gitlab.com", "gitlab.com"),
-    ("docker.elastic.co", "docker-auth.elastic.co"),
 ];
 
 /// A realm that tokens are asked of.
