@@ -203,7 +203,7 @@ impl Records {
             b"GNU.sparse.numblocks" => once(&mut sparse.count, key, number(value, "sparse count")?),
             b"GNU.sparse.map" => once(&mut sparse.map, key, value.to_vec()),
             b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
-                let wants_offset = sparse.pairs.len() % 2 == 0;
+                let wants_offset = sparse.pairs.len().is_multiple_of(2);
                 if wants_offset != (key == b"GNU.sparse.offset") {
                     return Err(Rule::SparseMap);
                 }

@@ -129,7 +129,7 @@ pub(crate) fn pax_form(records: &SparseRecords) -> Result<PaxForm, Rule> {
                 .collect::<Result<_, _>>()?
         }
     };
-    if numbers.len() % 2 != 0 || records.count != Some(numbers.len() as u64 / 2) {
+    if !numbers.len().is_multiple_of(2) || records.count != Some(numbers.len() as u64 / 2) {
         return Err(Rule::SparseMap);
     }
     Ok(PaxForm::Listed(pairs(&numbers)))

@@ -1,4 +1,9 @@
 //! Streams against the programs that everybody else inflates with, and streams that lie.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panic"
+)]
 
 use std::io::{self, Cursor, Read, Write};
 use std::process::{Command, Stdio};

@@ -1,4 +1,9 @@
 //! What the reader of layers accepts, what it refuses and why, and that nothing gets lost.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panic"
+)]
 
 use std::io::Read;
 

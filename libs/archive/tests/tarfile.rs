@@ -1,4 +1,5 @@
 //! Archives of images: written for others, read from others.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

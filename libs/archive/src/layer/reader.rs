@@ -135,11 +135,10 @@ impl<R: Read> LayerReader<R> {
     }
 
     fn piece(&self) -> Option<Piece> {
-        match &self.sparse {
-            Some(walk) => walk.piece(),
-            None => {
-                Some(Piece::Data(self.members.remaining())).filter(|_| self.members.remaining() > 0)
-            }
+        match (&self.sparse, self.members.remaining()) {
+            (Some(walk), _) => walk.piece(),
+            (None, 0) => None,
+            (None, bytes) => Some(Piece::Data(bytes)),
         }
     }
 
