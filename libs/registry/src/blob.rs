@@ -121,7 +121,7 @@ impl Session {
             size,
             limit,
             seen: 0,
-            state: State::Reading(Digester::new(digest.algorithm())),
+            state: State::Reading(Box::new(Digester::new(digest.algorithm()))),
             piece: Bytes::new(),
             permit: None,
             pieces,
@@ -333,7 +333,7 @@ pub struct BlobReader {
 
 #[derive(Debug)]
 enum State {
-    Reading(Digester),
+    Reading(Box<Digester>),
     Verified,
     Failed,
 }
@@ -399,7 +399,7 @@ impl BlobReader {
 
     fn take(
         &mut self,
-        mut digester: Digester,
+        mut digester: Box<Digester>,
         piece: Bytes,
         permit: OwnedSemaphorePermit,
     ) -> Result<()> {
@@ -415,19 +415,16 @@ impl BlobReader {
     }
 
     /// Judges the whole blob, once its last byte was seen.
-    fn verify(&mut self, digester: Digester) -> Result<()> {
+    fn verify(&mut self, digester: Box<Digester>) -> Result<()> {
         if self.size.is_some_and(|size| size != self.seen) {
             return Err(self.wrong_size(false));
         }
         let actual = digester.finish();
         if actual != self.digest {
             let (url, expected) = (self.url.clone(), self.digest);
-            return Err(RegistryError::DigestMismatch {
-                url,
-                what: "blob",
-                expected,
-                actual,
-            });
+            return Err(RegistryError::digest_mismatch(
+                url, "blob", expected, actual,
+            ));
         }
         self.state = State::Verified;
         Ok(())

@@ -119,9 +119,9 @@ pub enum RegistryError {
         /// What was hashed.
         what: &'static str,
         /// The digest it should have.
-        expected: Digest,
+        expected: Box<Digest>,
         /// The digest it has.
-        actual: Digest,
+        actual: Box<Digest>,
     },
     /// A blob is longer or shorter than its descriptor says.
     #[error("{url}: expected {expected} bytes, got {}{actual}", if *.at_least { "at least " } else { "" })]
@@ -223,7 +223,7 @@ pub enum RegistryError {
         /// The redacted URL.
         url: String,
         /// Why.
-        source: oci::ManifestError,
+        source: Box<oci::ManifestError>,
     },
     /// The name of a registry, repository or URL is not one that a request can be made from.
     #[error("{what} {text:?}: {reason}")]
@@ -334,6 +334,28 @@ impl RegistryError {
         error.get_ref()?.downcast_ref()
     }
 
+    pub(crate) fn digest_mismatch(
+        url: String,
+        what: &'static str,
+        expected: Digest,
+        actual: Digest,
+    ) -> Self {
+        let (expected, actual) = (Box::new(expected), Box::new(actual));
+        Self::DigestMismatch {
+            url,
+            what,
+            expected,
+            actual,
+        }
+    }
+
+    pub(crate) fn manifest(url: String, source: oci::ManifestError) -> Self {
+        Self::Manifest {
+            url,
+            source: Box::new(source),
+        }
+    }
+
     /// Sorts what the HTTP library says about a request.
     pub(crate) fn transport(method: &Method, url: &Url, error: reqwest::Error) -> Self {
         let method = method.clone();
@@ -360,19 +382,20 @@ impl RegistryError {
 fn is_certificate_error(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        let tls = error.downcast_ref::<rustls::Error>().or_else(|| {
-            error
-                .downcast_ref::<io::Error>()?
-                .get_ref()?
-                .downcast_ref::<rustls::Error>()
-        });
-        if let Some(tls) = tls {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return matches!(
                 tls,
                 rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)
             );
         }
-        next = error.source();
+        // The source of an I/O error is that of the error inside, which is passed over so.
+        let inside = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        next = match inside {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
     }
     false
 }

@@ -75,10 +75,7 @@ impl Session {
     pub(crate) async fn manifest(&self, repo: &str, which: &TagOrDigest) -> Result<RawManifest> {
         let got = self.get_manifest(repo, which).await?;
         let url = redacted(&got.url);
-        let refused = |source| RegistryError::Manifest {
-            url: url.clone(),
-            source,
-        };
+        let refused = |source| RegistryError::manifest(url.clone(), source);
         let declared = got.media_type.as_ref();
         let raw = match which {
             TagOrDigest::Tag(_) => RawManifest::parse(got.bytes, declared),
@@ -104,12 +101,8 @@ impl Session {
             Some(MediaType::DockerSchema1Signed | MediaType::DockerSchema1)
         );
         let digest = if signed_schema1 {
-            let raw = RawManifest::parse(got.bytes.clone(), got.media_type.as_ref()).map_err(
-                |source| RegistryError::Manifest {
-                    url: url.clone(),
-                    source,
-                },
-            )?;
+            let raw = RawManifest::parse(got.bytes.clone(), got.media_type.as_ref())
+                .map_err(|source| RegistryError::manifest(url.clone(), source))?;
             *raw.digest()
         } else {
             Digest::sha256(&got.bytes)
@@ -164,12 +157,12 @@ impl Session {
         if let Some((announced, response)) = head {
             let digest = match (announced, which) {
                 (Some(announced), TagOrDigest::Digest(wanted)) if announced != *wanted => {
-                    return Err(RegistryError::DigestMismatch {
-                        url: redacted(response.url()),
-                        what: "announced manifest",
-                        expected: *wanted,
-                        actual: announced,
-                    });
+                    return Err(RegistryError::digest_mismatch(
+                        redacted(response.url()),
+                        "announced manifest",
+                        *wanted,
+                        announced,
+                    ));
                 }
                 (_, TagOrDigest::Digest(wanted)) => Some(*wanted),
                 (announced, TagOrDigest::Tag(_)) => announced,
@@ -220,10 +213,7 @@ impl Session {
         let digest = match which {
             TagOrDigest::Digest(digest) => *digest,
             TagOrDigest::Tag(_) if schema1 => *RawManifest::parse(bytes.clone(), Some(media_type))
-                .map_err(|source| RegistryError::Manifest {
-                    url: redacted(&ask.url),
-                    source,
-                })?
+                .map_err(|source| RegistryError::manifest(redacted(&ask.url), source))?
                 .digest(),
             TagOrDigest::Tag(_) => Digest::sha256(&bytes),
         };
@@ -233,12 +223,12 @@ impl Session {
             .await?;
         match announced_digest(&ask, response.headers())? {
             Some(stored) if stored.algorithm() == digest.algorithm() && stored != digest => {
-                Err(RegistryError::DigestMismatch {
-                    url: redacted(&ask.url),
-                    what: "manifest as the registry stored it",
-                    expected: digest,
-                    actual: stored,
-                })
+                Err(RegistryError::digest_mismatch(
+                    redacted(&ask.url),
+                    "manifest as the registry stored it",
+                    digest,
+                    stored,
+                ))
             }
             _ => Ok(digest),
         }
@@ -292,12 +282,12 @@ fn agree(url: &str, announced: Option<Digest>, bytes: &[u8], canonical: Digest) 
     } else {
         Digest::of(expected.algorithm(), bytes)
     };
-    Err(RegistryError::DigestMismatch {
-        url: url.to_owned(),
-        what: "manifest",
+    Err(RegistryError::digest_mismatch(
+        url.to_owned(),
+        "manifest",
         expected,
         actual,
-    })
+    ))
 }
 
 /// Reads `Docker-Content-Digest`, which may be absent but not wrong.

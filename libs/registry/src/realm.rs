@@ -122,7 +122,8 @@ mod tests {
         let hub = ("docker.io", "https://registry-1.docker.io/v2/");
         let own = ("r.example:5000", "https://r.example:5000/v2/");
         let loopback = ("127.0.0.1:5000", "http://127.0.0.1:5000/v2/");
-        let table: &[((&str, &str), &str, Result<bool, &str>)] = &[
+        type Registry = (&'static str, &'static str);
+        let table: &[(Registry, &str, Result<bool, &str>)] = &[
             (hub, "https://auth.docker.io/token", Ok(false)),
             (hub, "https://AUTH.docker.io/token", Ok(false)),
             (

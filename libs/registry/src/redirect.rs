@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn redirects_are_judged() {
-        let table: &[(&str, &str, usize, Result<(&str, bool), &str>)] = &[
+        type Judged = Result<(&'static str, bool), &'static str>;
+        let table: &[(&str, &str, usize, Judged)] = &[
             ("https://h/a", "/b", 0, Ok(("https://h/b", true))),
             (
                 "https://h/a",

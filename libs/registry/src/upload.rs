@@ -540,12 +540,12 @@ fn check_stored(response: &Response, expected: &Digest) -> Result<()> {
         .and_then(|value| Digest::parse(value.to_str().ok()?).ok());
     match stored {
         Some(actual) if actual.algorithm() == expected.algorithm() && actual != *expected => {
-            Err(RegistryError::DigestMismatch {
-                url: redacted(response.url()),
-                what: "blob as the registry stored it",
-                expected: *expected,
+            Err(RegistryError::digest_mismatch(
+                redacted(response.url()),
+                "blob as the registry stored it",
+                *expected,
                 actual,
-            })
+            ))
         }
         _ => Ok(()),
     }

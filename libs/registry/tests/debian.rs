@@ -1,4 +1,11 @@
 //! Everything once against Debian's docker-registry: plain, with passwords, with certificates.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "all of this is test, and helpers fail their test at once"
+)]
 
 mod common;
 
@@ -120,10 +127,15 @@ fn whole_life(endpoint: &Endpoint) {
     let error = endpoint.manifest("a/one", &tag("v3")).unwrap_err();
     assert!(error.is_not_found() && !error.is_retryable(), "{error}");
     assert!(error.to_string().contains("MANIFEST_UNKNOWN"), "{error}");
+    let dangling = manifest_json(b"nowhere", &layer);
     let error = endpoint
-        .put_manifest("a/one", &tag("v3"), &MediaType::OciManifest, b"{}".to_vec())
+        .put_manifest("a/one", &tag("v3"), &MediaType::OciManifest, dangling)
         .unwrap_err();
     assert_eq!(error.status().map(|s| s.as_u16()), Some(400), "{error}");
+    assert!(
+        !error.is_not_found() && error.to_string().contains("MANIFEST_BLOB_UNKNOWN"),
+        "{error}"
+    );
 
     // Tags, and the end.
     let mut tags = endpoint.tags("a/one").unwrap();

@@ -2,6 +2,13 @@
 //!
 //! Each case says what the registry does and what must come of it. After each the harness
 //! checks that it ended in time, and that the host beside the registry saw no credentials.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "all of this is test, and helpers fail their test at once"
+)]
 
 mod common;
 
