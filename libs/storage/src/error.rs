@@ -268,9 +268,6 @@ pub enum StoreError {
         /// What was asked for.
         wanted: &'static str,
     },
-    /// The work was asked to stop.
-    #[error("interrupted")]
-    Interrupted,
 }
 
 /// How a layer does not fit.

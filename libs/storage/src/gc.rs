@@ -29,13 +29,12 @@ use crate::{
     Store,
     error::{Result, StoreError},
     layout::sync_dir,
-    lock::{Held, Kind},
+    lock::{Held, Kind, LayerLocks},
     object::ObjectId,
     record::{self, BlobRecord, ContainerRecord, ImageRecord, LayerRecord},
     remove,
     splitstream::StreamReader,
     staging::unique,
-    transaction::layer_lock,
     tree::Tree,
 };
 
@@ -61,24 +60,6 @@ pub struct GcReport {
     pub bytes: u64,
 }
 
-impl GcReport {
-    fn add(&mut self, other: &Self) {
-        self.layers += other.layers;
-        self.objects += other.objects;
-        self.blobs += other.blobs;
-        self.copies += other.copies;
-        self.bytes += other.bytes;
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        for lock in self.held.drain(..) {
-            lock.remove();
-        }
-    }
-}
-
 /// What is needed.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
@@ -89,13 +70,8 @@ pub(crate) struct Live {
     pub(crate) objects: HashSet<ObjectId>,
     /// Locks of the layers that nothing needs: while they are held, no transaction can begin to
     /// count on one.
-    held: Vec<Held>,
-    /// There are more such layers than locks are taken at once.
-    more: bool,
+    _locks: Option<LayerLocks>,
 }
-
-/// How many unneeded layers are locked, and so removed, at once; each costs a descriptor.
-const LAYERS_AT_ONCE: usize = 256;
 
 impl Store {
     /// Removes what nothing needs.
@@ -109,18 +85,6 @@ impl Store {
             return Ok(self.candidates(&live)?.report());
         }
         self.check_writable()?;
-        let mut sum = GcReport::default();
-        loop {
-            let (report, more) = self.gc_once()?;
-            sum.add(&report);
-            if !more {
-                return Ok(sum);
-            }
-        }
-    }
-
-    /// One round; says whether there was more than one round takes.
-    fn gc_once(&self) -> Result<(GcReport, bool)> {
         // The long part, reading streams, is done before the lock; what it read is still right
         // afterwards, as streams never change.
         let mut seen = BTreeMap::new();
@@ -137,9 +101,9 @@ impl Store {
                 holder: None,
             });
         };
-        let (report, more) = {
+        let report = {
             let _commit = self.lock_commit(Kind::Exclusive)?;
-            let mut live = self.mark_with(&mut seen)?;
+            let live = self.mark_with(&mut seen)?;
             let garbage = self.candidates(&live)?;
             fs::DirBuilder::new()
                 .mode(0o700)
@@ -147,14 +111,11 @@ impl Store {
                 .map_err(StoreError::io("creating", &trash))?;
             garbage.move_to(&trash, self)?;
             self.clear_mount_points()?;
-            for lock in live.held.drain(..) {
-                lock.remove();
-            }
-            (garbage.report(), live.more)
+            garbage.report()
         };
         remove::tree(&trash)?;
         owner.remove();
-        Ok((report, more))
+        Ok(report)
     }
 
     /// Finds what is needed.
@@ -166,6 +127,11 @@ impl Store {
     fn mark_with(&self, seen: &mut BTreeMap<ObjectId, Vec<ObjectId>>) -> Result<Live> {
         let layout = self.layout();
         let mut live = Live::default();
+        let locks = if self.inner.read_only {
+            None
+        } else {
+            Some(LayerLocks::new(layout)?)
+        };
         for image in record::read_all::<ImageRecord>(&layout.image_records())? {
             live.layers
                 .extend(image.layers.iter().map(|layer| layer.diff_id.clone()));
@@ -182,21 +148,13 @@ impl Store {
             live.trees.insert(tree);
         }
         for layer in self.layers()? {
-            if !live.layers.contains(&layer.diff_id) && !self.inner.read_only {
-                let lock = layout.lock(&layer_lock(&layer.diff_id));
-                let full = live.held.len() >= LAYERS_AT_ONCE;
-                live.more |= full;
-                match Held::attempt(&lock, Kind::Exclusive)? {
-                    Some(held) if !full => live.held.push(held),
-                    // A running transaction counts on it, or it is left for the next round.
-                    other => {
-                        live.layers.insert(layer.diff_id.clone());
-                        live.blobs.insert(layer.blob.clone());
-                        if let Some(held) = other {
-                            held.remove();
-                        }
-                    }
-                }
+            // A layer whose lock is held is one that a running transaction counts on.
+            if !live.layers.contains(&layer.diff_id)
+                && let Some(locks) = &locks
+                && !locks.attempt(&layer.diff_id, Kind::Exclusive)?
+            {
+                live.layers.insert(layer.diff_id.clone());
+                live.blobs.insert(layer.blob.clone());
             }
             if live.layers.contains(&layer.diff_id) {
                 live.objects.insert(layer.stream);
@@ -224,6 +182,7 @@ impl Store {
             };
             live.objects.extend(objects.iter().copied());
         }
+        live._locks = locks;
         Ok(live)
     }
 
@@ -308,14 +267,15 @@ impl Store {
         Ok(garbage)
     }
 
-    /// Tells whether a copy is mounted somewhere: its image was removed with another mount table
-    /// in view.
+    /// Tells whether a copy is mounted, by anybody.
     fn is_mount_source(&self, copy: &Path) -> Result<bool> {
         let table =
             sys::mountinfo::read().map_err(StoreError::io("reading", "/proc/self/mountinfo"))?;
-        Ok(table
-            .iter()
-            .any(|entry| entry.root.ends_with(copy.join("root"))))
+        // The table names it from the root of its file system, which may lie above ours.
+        let below = Path::new("vfs")
+            .join(copy.file_name().unwrap_or_default())
+            .join("root");
+        Ok(table.iter().any(|entry| entry.root.ends_with(&below)))
     }
 }
 

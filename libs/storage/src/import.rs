@@ -101,6 +101,10 @@ impl Import<'_> {
             let split = split.join().map_err(|_| gone())?;
             // When the blob failed, the tar was cut short: that error is the cause of the others.
             match (pumped, split) {
+                // A kept blob is written on the way.
+                (Err(error), _) if error.kind() == io::ErrorKind::StorageFull => {
+                    Err(StoreError::io("writing", staging.path())(error))
+                }
                 (Err(error), _) => Err(fail(error)),
                 (Ok(_), Err(error)) => Err(error),
                 (Ok(()), Ok(mut imported)) => {

@@ -246,6 +246,11 @@ impl Layout {
         for dir in DIRECTORIES.iter().chain(&["trash"]) {
             make_dir(&self.root.join(dir))?;
         }
+        // They stay; so a pull and its removal leave the same files behind.
+        for lock in ["layers.lock", "commit.lock", "names.lock"] {
+            let path = self.lock(lock);
+            write_synced(&path, b"")?;
+        }
         for byte in 0..=255_u8 {
             make_dir(&self.objects().join(format!("{byte:02x}")))?;
         }

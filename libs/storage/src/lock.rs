@@ -1,11 +1,13 @@
 //! Lock files, and the order in which they are taken.
 //!
 //! All are locks of open file descriptions below `locks/`; the kernel frees them when their
-//! holder ends. A holder writes its process id into the file, for messages only. The order is
+//! holder ends. The holder of an exclusive lock of a whole file writes its process id into it, for
+//! messages only. The order is
 //!
-//! 1. `layer-DIFFID.lock`, in byte order of the diff ids: shared by who needs the layer (a pin),
-//!    exclusive by who fetches it
-//! 2. `staging-ID.lock`: exclusive by the owner of `staging/ID`
+//! 1. a byte of `layers.lock` for each layer, in byte order of the diff ids: shared by who needs
+//!    the layer (a pin), exclusive by who fetches it. The byte's offset is the first 62 bits of
+//!    the diff id, so an image with a thousand layers costs one descriptor
+//! 2. `staging-ID.lock`, `trash-ID.lock`: exclusive by the owner of the directory
 //! 3. `commit.lock`: shared while objects and records are put in place or a mount is made,
 //!    exclusive while garbage is moved out
 //! 4. `names.lock`: exclusive while a name, image or container record changes
@@ -13,8 +15,8 @@
 //! and a lock is never waited for by who holds a later one. `store.lock` is held alone, while a
 //! store is made.
 //!
-//! A lock file is removed by who holds it exclusively. So whoever got a lock looks whether the
-//! file still has its name, and starts again when it has not.
+//! The lock files of directories are removed by who holds them exclusively. So whoever got such a
+//! lock looks whether the file still has its name, and starts again when it has not.
 
 use std::{
     fs::{self, File},
@@ -24,19 +26,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sys::OfdLock;
+use oci::DiffId;
+use sys::{ByteLocks, OfdLock};
 
-use crate::error::{Result, StoreError};
+use crate::{
+    error::{Result, StoreError},
+    layout::Layout,
+};
 
 /// How long a short lock (`commit`, `names`, `store`) is waited for.
 pub(crate) const SHORT: Duration = Duration::from_secs(60);
 /// How long the layer that another process fetches is waited for without a sign of life of it.
-pub(crate) const FETCH: Duration = Duration::from_secs(6 * 3600);
+const FETCH: Duration = Duration::from_secs(6 * 3600);
 
 /// A lock file that is held.
 #[derive(Debug)]
 pub(crate) struct Held {
     lock: OfdLock,
+    kind: Kind,
     path: PathBuf,
 }
 
@@ -62,6 +69,7 @@ impl Held {
             if has_name(lock.file(), path)? {
                 let held = Self {
                     lock,
+                    kind,
                     path: path.to_owned(),
                 };
                 if kind == Kind::Exclusive {
@@ -79,33 +87,15 @@ impl Held {
         limit: Duration,
         waiting: &dyn Fn(Option<u32>),
     ) -> Result<Self> {
-        let start = Instant::now();
-        let mut pause = Duration::from_millis(1);
-        let mut told = false;
-        loop {
-            if let Some(held) = Self::attempt(path, kind)? {
-                return Ok(held);
-            }
-            if start.elapsed() > limit {
-                return Err(StoreError::Locked {
-                    path: path.to_owned(),
-                    holder: holder(path),
-                });
-            }
-            if !told && start.elapsed() > Duration::from_millis(20) {
-                told = true;
-                waiting(holder(path));
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(50));
-        }
-    }
-
-    /// Turns an exclusive lock into a shared one.
-    pub(crate) fn downgrade(&self) -> Result<()> {
-        self.lock
-            .downgrade()
-            .map_err(StoreError::sys("locking", &self.path))
+        wait_for(
+            limit,
+            || Self::attempt(path, kind),
+            || waiting(holder(path)),
+        )?
+        .ok_or_else(|| StoreError::Locked {
+            path: path.to_owned(),
+            holder: holder(path),
+        })
     }
 
     /// Removes the lock file if nobody else uses it, and gives up the lock.
@@ -123,6 +113,123 @@ impl Held {
         let _ = self.lock.file().set_len(0);
         let _ = self.lock.file().write_all_at(line.as_bytes(), 0);
         let _ = self.lock.file().flush();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.kind == Kind::Exclusive {
+            // Whoever reads a process id here shall find one that holds the lock.
+            let _ = self.lock.file().set_len(0);
+        }
+    }
+}
+
+/// The locks of layers that a transaction or collection holds.
+#[derive(Debug)]
+pub(crate) struct LayerLocks {
+    locks: ByteLocks,
+    path: PathBuf,
+    layout: Layout,
+}
+
+impl LayerLocks {
+    /// Starts with none.
+    pub(crate) fn new(layout: &Layout) -> Result<Self> {
+        let path = layout.lock("layers.lock");
+        Ok(Self {
+            locks: ByteLocks::new(open(&path)?),
+            path,
+            layout: layout.clone(),
+        })
+    }
+
+    /// Takes the lock of a layer if nobody holds one in the way; an exclusive one that is held
+    /// already becomes what is asked for.
+    pub(crate) fn attempt(&self, diff_id: &DiffId, kind: Kind) -> Result<bool> {
+        let offset = offset_of(diff_id);
+        match kind {
+            Kind::Shared => self.locks.try_shared(offset),
+            Kind::Exclusive => self.locks.try_exclusive(offset),
+        }
+        .map_err(StoreError::sys("locking", &self.path))
+    }
+
+    /// Waits for the lock of a layer; `waiting` is told once, with the process that fetches it if
+    /// that is the only one at work.
+    pub(crate) fn wait(
+        &self,
+        diff_id: &DiffId,
+        kind: Kind,
+        waiting: &dyn Fn(Option<u32>),
+    ) -> Result<()> {
+        wait_for(
+            FETCH,
+            || Ok(self.attempt(diff_id, kind)?.then_some(())),
+            || waiting(only_worker(&self.layout)),
+        )?
+        .ok_or_else(|| StoreError::Locked {
+            path: self.path.clone(),
+            holder: only_worker(&self.layout),
+        })
+    }
+
+    /// Gives up the lock of a layer. Two that share it can not both wait for the exclusive one.
+    pub(crate) fn unlock(&self, diff_id: &DiffId) -> Result<()> {
+        self.locks
+            .unlock(offset_of(diff_id))
+            .map_err(StoreError::sys("unlocking", &self.path))
+    }
+}
+
+/// The byte that stands for a layer.
+fn offset_of(diff_id: &DiffId) -> u64 {
+    let first = diff_id.0.as_bytes().first_chunk::<8>();
+    first.map_or(0, |bytes| u64::from_be_bytes(*bytes) >> 2)
+}
+
+/// The process that owns all staging directories, if there is one alone.
+fn only_worker(layout: &Layout) -> Option<u32> {
+    let mut only = None;
+    for entry in fs::read_dir(layout.lock("")).ok()? {
+        let entry = entry.ok()?;
+        if entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with("staging-"))
+        {
+            let pid = holder(&entry.path())?;
+            if only.is_some_and(|only| only != pid) {
+                return None;
+            }
+            only = Some(pid);
+        }
+    }
+    only
+}
+
+/// Tries until there is something or the time is over; `waiting` is called once.
+fn wait_for<T>(
+    limit: Duration,
+    attempt: impl Fn() -> Result<Option<T>>,
+    waiting: impl Fn(),
+) -> Result<Option<T>> {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    let mut told = false;
+    loop {
+        if let Some(got) = attempt()? {
+            return Ok(Some(got));
+        }
+        if start.elapsed() > limit {
+            return Ok(None);
+        }
+        if !told && start.elapsed() > Duration::from_millis(20) {
+            told = true;
+            waiting();
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 
@@ -173,11 +280,12 @@ mod tests {
         first.remove();
         assert!(!path.exists());
         let second = Held::attempt(&path, Kind::Exclusive).unwrap().unwrap();
-        second.downgrade().unwrap();
+        drop(second);
         let third = Held::attempt(&path, Kind::Shared).unwrap().unwrap();
-        second.remove();
-        assert!(path.exists());
+        let fourth = Held::attempt(&path, Kind::Shared).unwrap().unwrap();
         third.remove();
+        assert!(path.exists());
+        fourth.remove();
         assert!(!path.exists());
     }
 

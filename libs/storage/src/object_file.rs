@@ -28,7 +28,7 @@ use crate::{
 /// Contents of up to this many bytes are hashed in memory and looked up before they are written.
 pub(crate) const BUFFER_BYTES: u64 = 1 << 20;
 /// Everybody may read an object who gets as far as its directory; nobody writes to it.
-const OBJECT_MODE: u32 = 0o444;
+pub(crate) const OBJECT_MODE: u32 = 0o444;
 
 /// Turns on fs-verity for `file`, which nobody may have open for writing.
 pub(crate) fn enable_verity(file: &File, path: &Path) -> Result<()> {

@@ -20,6 +20,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs::File,
     io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Take, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -27,7 +28,7 @@ use std::{
 use crate::{
     error::{Result, StoreError},
     object::{ObjectId, VerityHasher},
-    object_file::Objects,
+    object_file::{OBJECT_MODE, Objects},
 };
 
 const MAGIC: &[u8; 11] = b"SplitStream";
@@ -154,7 +155,12 @@ impl StreamWriter {
         }
         head.extend_from_slice(&named);
 
-        let mut out = File::create_new(&path).map_err(fail())?;
+        let mut out = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(OBJECT_MODE)
+            .open(&path)
+            .map_err(fail())?;
         let mut hasher = VerityHasher::new();
         let mut put = |bytes: &[u8]| {
             hasher.update(bytes);

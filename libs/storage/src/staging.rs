@@ -123,7 +123,7 @@ fn clear_lock_files(layout: &Layout) -> Result<()> {
         let entry = entry.map_err(StoreError::io("listing", &dir))?;
         let name = entry.file_name();
         let ours = name.to_str().is_some_and(|name| {
-            ["staging-", "trash-", "layer-"]
+            ["staging-", "trash-"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
         });

@@ -31,7 +31,7 @@ use crate::{
     error::{Result, StoreError},
     import::{Import, Imported},
     layout::sync_dir,
-    lock::{FETCH, Held, Kind},
+    lock::{Kind, LayerLocks},
     merge::{self, MergeLayer},
     object::ObjectId,
     object_file::{ObjectWriter, Objects},
@@ -127,7 +127,8 @@ pub struct Transaction {
     objects: ObjectWriter,
     keep_blobs: bool,
     staging: Staging,
-    locks: Vec<Held>,
+    /// Held until the staging directory is gone.
+    _locks: LayerLocks,
 }
 
 impl Store {
@@ -142,13 +143,11 @@ impl Store {
     /// [`StoreError::ReadOnly`], failures of the file system.
     pub fn begin(&self, wanted: &[WantedLayer], wait: &dyn Fn(WaitEvent)) -> Result<Transaction> {
         self.check_writable()?;
-        let mut locks = Vec::new();
+        let locks = LayerLocks::new(self.layout())?;
         let mut absent = BTreeSet::new();
         let ids: BTreeSet<&DiffId> = wanted.iter().map(|layer| &layer.diff_id).collect();
         for diff_id in ids {
-            let (lock, there) = self.lock_layer(diff_id, wait)?;
-            locks.push(lock);
-            if !there {
+            if !self.lock_layer(&locks, diff_id, wait)? {
                 absent.insert(diff_id);
             }
         }
@@ -168,31 +167,35 @@ impl Store {
             imported: Mutex::default(),
             keep_blobs: false,
             staging,
-            locks,
+            _locks: locks,
         })
     }
 
-    /// Locks a layer: shared when the store has it, else exclusively.
-    fn lock_layer(&self, diff_id: &DiffId, wait: &dyn Fn(WaitEvent)) -> Result<(Held, bool)> {
-        let path = self.layout().lock(&layer_lock(diff_id));
+    /// Locks a layer: shared when the store has it, else exclusively; says whether it has it.
+    fn lock_layer(
+        &self,
+        locks: &LayerLocks,
+        diff_id: &DiffId,
+        wait: &dyn Fn(WaitEvent),
+    ) -> Result<bool> {
         let told = |holder| {
             wait(WaitEvent::Layer {
                 diff_id: diff_id.clone(),
                 holder,
             });
         };
-        let shared = Held::wait(&path, Kind::Shared, FETCH, &told)?;
+        locks.wait(diff_id, Kind::Shared, &told)?;
         if self.layer(diff_id)?.is_some() {
-            return Ok((shared, true));
+            return Ok(true);
         }
-        drop(shared);
-        let exclusive = Held::wait(&path, Kind::Exclusive, FETCH, &told)?;
+        locks.unlock(diff_id)?;
+        locks.wait(diff_id, Kind::Exclusive, &told)?;
         // Whoever was waited for may have brought it.
         let there = self.layer(diff_id)?.is_some();
         if there {
-            exclusive.downgrade()?;
+            locks.attempt(diff_id, Kind::Shared)?;
         }
-        Ok((exclusive, there))
+        Ok(there)
     }
 
     fn check_space(&self, wanted: &[WantedLayer], missing: &[usize]) -> Result<()> {
@@ -218,11 +221,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// The name of a layer's lock file.
-pub(crate) fn layer_lock(diff_id: &DiffId) -> String {
-    format!("layer-{}.lock", diff_id.0.hex())
 }
 
 impl Transaction {
@@ -663,14 +661,6 @@ impl Transaction {
 
     fn done(&self) -> MutexGuard<'_, BTreeMap<DiffId, (Imported, Compression)>> {
         self.imported.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        for lock in self.locks.drain(..) {
-            lock.remove();
-        }
     }
 }
 

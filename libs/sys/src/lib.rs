@@ -25,4 +25,4 @@ pub mod open;
 pub mod xattr;
 
 pub use error::{Result, SysError};
-pub use lock::OfdLock;
+pub use lock::{ByteLocks, OfdLock};

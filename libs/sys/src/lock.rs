@@ -114,6 +114,62 @@ impl OfdLock {
     }
 }
 
+/// Locks of single bytes of one file: many locks for one descriptor. All are freed when it is
+/// dropped. The bytes need not exist.
+#[derive(Debug)]
+pub struct ByteLocks {
+    file: File,
+}
+
+impl ByteLocks {
+    /// Takes a file that is open for reading and writing.
+    pub fn new(file: File) -> Self {
+        Self { file }
+    }
+
+    /// Takes the exclusive lock of the byte at `offset` if nobody else holds one.
+    ///
+    /// # Errors
+    /// What `fcntl(2)` fails with, other than that the lock is held.
+    pub fn try_exclusive(&self, offset: u64) -> Result<bool> {
+        set_byte(&self.file, libc::F_WRLCK, offset)
+    }
+
+    /// Takes a shared lock of the byte at `offset`, or turns an exclusive one into it, if nobody
+    /// else holds an exclusive one.
+    ///
+    /// # Errors
+    /// As [`ByteLocks::try_exclusive`].
+    pub fn try_shared(&self, offset: u64) -> Result<bool> {
+        set_byte(&self.file, libc::F_RDLCK, offset)
+    }
+
+    /// Frees the byte at `offset`.
+    ///
+    /// # Errors
+    /// What `fcntl(2)` fails with.
+    pub fn unlock(&self, offset: u64) -> Result<()> {
+        set_byte(&self.file, libc::F_UNLCK, offset).map(drop)
+    }
+}
+
+fn set_byte(file: &File, kind: libc::c_int, offset: u64) -> Result<bool> {
+    let Ok(start) = libc::off_t::try_from(offset) else {
+        return Err(SysError::new(
+            format_args!("fcntl(F_OFD_SETLK, {{l_start={offset}}})"),
+            rustix::io::Errno::OVERFLOW,
+        ));
+    };
+    set(
+        file,
+        libc::flock {
+            l_start: start,
+            l_len: 1,
+            ..whole_file(kind)
+        },
+    )
+}
+
 /// Asks whether somebody holds a lock on `file` that an exclusive lock would have to wait for.
 ///
 /// # Errors
@@ -131,7 +187,10 @@ pub fn is_locked(file: &File) -> Result<bool> {
 
 /// Sets a lock without waiting; `false` when it is held.
 fn setlk(file: &File, kind: libc::c_int) -> Result<bool> {
-    let lock = whole_file(kind);
+    set(file, whole_file(kind))
+}
+
+fn set(file: &File, lock: libc::flock) -> Result<bool> {
     loop {
         // SAFETY: the descriptor is open for the length of the borrow, and `lock` is a valid
         // flock that the kernel only reads.
@@ -223,5 +282,25 @@ mod tests {
         assert!(second.try_upgrade().unwrap());
         drop(second);
         assert!(!is_locked(&open(&path)).unwrap());
+    }
+
+    #[test]
+    fn bytes_are_locked_each_on_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let one = ByteLocks::new(open(&path));
+        let other = ByteLocks::new(open(&path));
+        let far = (1 << 62) - 1;
+        assert!(one.try_exclusive(far).unwrap());
+        assert!(!other.try_shared(far).unwrap());
+        assert!(other.try_exclusive(far - 1).unwrap());
+        assert!(one.try_shared(far).unwrap());
+        assert!(other.try_shared(far).unwrap());
+        assert!(!one.try_exclusive(far).unwrap());
+        other.unlock(far).unwrap();
+        assert!(one.try_exclusive(far).unwrap());
+        drop(one);
+        assert!(other.try_exclusive(far).unwrap());
+        assert!(other.try_shared(u64::MAX).is_err());
     }
 }

@@ -49,7 +49,7 @@ fn what_a_killed_process_left_is_cleared() {
     drop(staging);
     fs::create_dir(store.layout().trash().join("old")).unwrap();
     fs::write(store.layout().trash().join("old/1"), "x").unwrap();
-    fs::write(store.layout().lock("layer-0000.lock"), "1\n").unwrap();
+    fs::write(store.layout().lock("staging-0000.lock"), "1\n").unwrap();
     drop(reopened);
     Store::open(&StoreOptions::new(store.root())).unwrap();
     assert_eq!(files_below(store.root()), before);
