@@ -18,10 +18,10 @@ use oci::{Compression, Descriptor, Digest, MediaType};
 use serde_json::{Value, json};
 use signing::Policy;
 
-pub const ACCEPT: &[u8] = br#"{"default":[{"type":"insecureAcceptAnything"}]}"#;
+pub(crate) const ACCEPT: &[u8] = br#"{"default":[{"type":"insecureAcceptAnything"}]}"#;
 
 /// Makes the tar of a layer.
-pub fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_ustar();
@@ -32,18 +32,20 @@ pub fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
 /// Content that does not compress away.
-pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed | 1;
     (0..len)
         .map(|_| {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             (state >> 56) as u8
         })
         .collect()
@@ -51,16 +53,16 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
 
 /// An image in memory.
 #[derive(Clone)]
-pub struct TestImage {
-    pub blobs: Vec<Vec<u8>>,
-    pub manifest: Vec<u8>,
-    pub media_type: MediaType,
-    pub config: Vec<u8>,
+pub(crate) struct TestImage {
+    pub(crate) blobs: Vec<Vec<u8>>,
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) media_type: MediaType,
+    pub(crate) config: Vec<u8>,
 }
 
 impl TestImage {
     /// Makes an image of two layers and a configuration with members of all kinds.
-    pub fn new(media_type: MediaType, compression: Compression, seed: u64) -> Self {
+    pub(crate) fn new(media_type: MediaType, compression: Compression, seed: u64) -> Self {
         let layers = [
             layer(&[("a", b"hello\n"), ("dir/b", &noise(seed, 3000))]),
             layer(&[("c", &noise(seed + 1, 200_000))]),
@@ -68,14 +70,16 @@ impl TestImage {
         Self::of(media_type, compression, &layers, "amd64")
     }
 
-    pub fn of(
+    pub(crate) fn of(
         media_type: MediaType,
         compression: Compression,
         layers: &[Vec<u8>],
         architecture: &str,
     ) -> Self {
-        let diff_ids: Vec<String> =
-            layers.iter().map(|layer| Digest::sha256(layer).to_string()).collect();
+        let diff_ids: Vec<String> = layers
+            .iter()
+            .map(|layer| Digest::sha256(layer).to_string())
+            .collect();
         let config = json!({
             "architecture": architecture, "os": "linux", "created": "2020-01-02T03:04:05.000Z",
             "docker_version": "20.10.1", "author": "x <y@z>", "container": "abc",
@@ -95,7 +99,13 @@ impl TestImage {
         let config = serde_json::to_vec_pretty(&config).unwrap();
         let blobs: Vec<Vec<u8>> = layers
             .iter()
-            .map(|layer| if compression == Compression::Gzip { gzip(layer) } else { layer.clone() })
+            .map(|layer| {
+                if compression == Compression::Gzip {
+                    gzip(layer)
+                } else {
+                    layer.clone()
+                }
+            })
             .collect();
         let docker = media_type == MediaType::DockerManifest;
         let (config_type, layer_type) = if docker {
@@ -112,11 +122,16 @@ impl TestImage {
             "layers": blobs.iter().map(|blob| entry(&layer_type, blob)).collect::<Vec<_>>(),
         });
         let manifest = serde_json::to_vec_pretty(&manifest).unwrap();
-        Self { blobs, manifest, media_type, config }
+        Self {
+            blobs,
+            manifest,
+            media_type,
+            config,
+        }
     }
 
     /// Writes the image as a `dir:` directory.
-    pub fn write_dir(&self, path: &Path) {
+    pub(crate) fn write_dir(&self, path: &Path) {
         std::fs::create_dir_all(path).unwrap();
         std::fs::write(path.join("version"), "Directory Transport Version: 1.1\n").unwrap();
         for blob in self.blobs.iter().chain([&self.config]) {
@@ -125,17 +140,21 @@ impl TestImage {
         std::fs::write(path.join("manifest.json"), &self.manifest).unwrap();
     }
 
-    pub fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         Digest::sha256(&self.manifest)
     }
 
-    pub fn descriptor(&self) -> Descriptor {
+    pub(crate) fn descriptor(&self) -> Descriptor {
         Descriptor::of(self.media_type.clone(), &self.manifest)
     }
 }
 
 /// Writes a list of images as a `dir:` directory and returns its digest.
-pub fn write_list(path: &Path, media_type: &MediaType, images: &[(&str, &TestImage)]) -> Digest {
+pub(crate) fn write_list(
+    path: &Path,
+    media_type: &MediaType,
+    images: &[(&str, &TestImage)],
+) -> Digest {
     let entries: Vec<Value> = images
         .iter()
         .map(|(architecture, image)| {
@@ -156,14 +175,14 @@ pub fn write_list(path: &Path, media_type: &MediaType, images: &[(&str, &TestIma
 }
 
 /// A registry of its own, ended with the value.
-pub struct Registry {
+pub(crate) struct Registry {
     child: Child,
-    pub address: String,
+    pub(crate) address: String,
     _storage: tempfile::TempDir,
 }
 
 impl Registry {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let storage = tempfile::tempdir().unwrap();
         for _ in 0..20 {
             let port = std::net::TcpListener::bind("127.0.0.1:0")
@@ -189,7 +208,11 @@ impl Registry {
                 if line.contains("listening on") {
                     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
                     let address = format!("127.0.0.1:{port}");
-                    return Self { child, address, _storage: storage };
+                    return Self {
+                        child,
+                        address,
+                        _storage: storage,
+                    };
                 }
                 line.clear();
             }
@@ -198,7 +221,7 @@ impl Registry {
         panic!("docker-registry does not start");
     }
 
-    pub fn name(&self, repository: &str) -> String {
+    pub(crate) fn name(&self, repository: &str) -> String {
         format!("docker://{}/{repository}", self.address)
     }
 }
@@ -211,8 +234,12 @@ impl Drop for Registry {
 }
 
 /// Runs the original.
-pub fn skopeo(args: &[&str]) -> Vec<u8> {
-    let out = Command::new("skopeo").arg("--insecure-policy").args(args).output().unwrap();
+pub(crate) fn skopeo(args: &[&str]) -> Vec<u8> {
+    let out = Command::new("skopeo")
+        .arg("--insecure-policy")
+        .args(args)
+        .output()
+        .unwrap();
     assert!(
         out.status.success(),
         "skopeo {args:?}: {}",
@@ -221,12 +248,19 @@ pub fn skopeo(args: &[&str]) -> Vec<u8> {
     out.stdout
 }
 
-pub fn skopeo_copy(from: &str, to: &str) {
-    skopeo(&["copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", from, to]);
+pub(crate) fn skopeo_copy(from: &str, to: &str) {
+    skopeo(&[
+        "copy",
+        "-q",
+        "--src-tls-verify=false",
+        "--dest-tls-verify=false",
+        from,
+        to,
+    ]);
 }
 
 /// A context whose configuration lies below `root`.
-pub fn context(root: &Path) -> Context {
+pub(crate) fn context(root: &Path) -> Context {
     let env = Environment {
         uid: 0,
         home: Some(root.join("home")),
@@ -240,22 +274,25 @@ pub fn context(root: &Path) -> Context {
     context
 }
 
-pub fn options() -> CopyOptions {
+pub(crate) fn options() -> CopyOptions {
     CopyOptions::new(Timestamp::now())
 }
 
-pub fn plain_http() -> EndpointOptions {
-    EndpointOptions { tls_verify: Some(false), ..Default::default() }
+pub(crate) fn plain_http() -> EndpointOptions {
+    EndpointOptions {
+        tls_verify: Some(false),
+        ..Default::default()
+    }
 }
 
 /// Collects what is told, and cancels when asked to.
 #[derive(Default)]
-pub struct Recorder {
-    pub notes: std::sync::Mutex<Vec<Note>>,
-    pub existing: AtomicUsize,
-    pub bytes: AtomicUsize,
-    pub cancel: AtomicBool,
-    pub cancel_after: Option<usize>,
+pub(crate) struct Recorder {
+    pub(crate) notes: std::sync::Mutex<Vec<Note>>,
+    pub(crate) existing: AtomicUsize,
+    pub(crate) bytes: AtomicUsize,
+    pub(crate) cancel: AtomicBool,
+    pub(crate) cancel_after: Option<usize>,
 }
 
 impl Progress for Recorder {
@@ -282,7 +319,7 @@ impl Progress for Recorder {
 }
 
 /// Copies with everything given.
-pub fn copy_with(
+pub(crate) fn copy_with(
     context: &Context,
     from: &str,
     to: &str,
@@ -291,21 +328,44 @@ pub fn copy_with(
     policy: &[u8],
     progress: &dyn Progress,
 ) -> Result<CopyReport, CopyError> {
-    let (from, to) = (ImageName::parse(from).unwrap(), ImageName::parse(to).unwrap());
-    let source = open_source(&from, context, &plain_http())
-        .map_err(|source| CopyError::Source { name: from.to_string(), source })?;
-    let sink = open_sink(&to, context, &plain_http(), sink)
-        .map_err(|source| CopyError::Sink { name: to.to_string(), source })?;
-    copy(context, source.as_ref(), sink, &Policy::parse(policy).unwrap(), options, progress)
+    let (from, to) = (
+        ImageName::parse(from).unwrap(),
+        ImageName::parse(to).unwrap(),
+    );
+    let source =
+        open_source(&from, context, &plain_http()).map_err(|source| CopyError::Source {
+            name: from.to_string(),
+            source,
+        })?;
+    let sink = open_sink(&to, context, &plain_http(), sink).map_err(|source| CopyError::Sink {
+        name: to.to_string(),
+        source,
+    })?;
+    copy(
+        context,
+        source.as_ref(),
+        sink,
+        &Policy::parse(policy).unwrap(),
+        options,
+        progress,
+    )
 }
 
 /// Copies with nothing special.
-pub fn ours(context: &Context, from: &str, to: &str) -> CopyReport {
-    copy_with(context, from, to, &options(), &SinkOptions::default(), ACCEPT, &image::Quiet)
-        .unwrap_or_else(|error| panic!("{from} -> {to}: {}", chain(&error)))
+pub(crate) fn ours(context: &Context, from: &str, to: &str) -> CopyReport {
+    copy_with(
+        context,
+        from,
+        to,
+        &options(),
+        &SinkOptions::default(),
+        ACCEPT,
+        &image::Quiet,
+    )
+    .unwrap_or_else(|error| panic!("{from} -> {to}: {}", chain(&error)))
 }
 
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {
@@ -316,7 +376,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// All files below a directory with their contents.
-pub fn files(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn files(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];
     while let Some(directory) = open.pop() {

@@ -1,0 +1,462 @@
+//! Hostile and broken input, several writers, interruption: nothing wrong becomes visible.
+
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{ACCEPT, Recorder, TestImage, chain, context, copy_with, files, options, ours};
+use image::{CopyError, Note, Quiet, SinkOptions};
+use oci::{Compression, Digest, MediaType};
+
+fn image(seed: u64) -> TestImage {
+    TestImage::new(MediaType::OciManifest, Compression::Gzip, seed)
+}
+
+fn fails(context: &image::Context, from: &str, to: &str) -> CopyError {
+    match copy_with(
+        context,
+        from,
+        to,
+        &options(),
+        &SinkOptions::default(),
+        ACCEPT,
+        &Quiet,
+    ) {
+        Ok(_) => panic!("{from} -> {to} succeeded"),
+        Err(error) => error,
+    }
+}
+
+/// Every destination on disk below `root`, none of which exists.
+fn destinations(root: &Path) -> Vec<(String, std::path::PathBuf)> {
+    ["dir", "oci", "oci-archive", "docker-archive"]
+        .map(|transport| {
+            let path = root.join(format!("to-{transport}"));
+            (format!("{transport}:{}", path.display()), path)
+        })
+        .to_vec()
+}
+
+/// Nothing but what was there before is in `root`.
+fn assert_untouched(root: &Path, before: &[std::ffi::OsString], what: &str) {
+    assert_eq!(names(root), before, "{what}");
+}
+
+fn names(root: &Path) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn broken_blobs_reach_no_destination() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    type Break = fn(&Path);
+    let breaks: [(&str, Break); 7] = [
+        ("changed", |path| {
+            let mut bytes = std::fs::read(path).unwrap();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            std::fs::write(path, bytes).unwrap();
+        }),
+        ("truncated", |path| {
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        ("longer", |path| {
+            let mut bytes = std::fs::read(path).unwrap();
+            bytes.push(0);
+            std::fs::write(path, bytes).unwrap();
+        }),
+        ("absent", |path| std::fs::remove_file(path).unwrap()),
+        ("endless", |path| {
+            std::fs::remove_file(path).unwrap();
+            std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+        }),
+        ("directory", |path| {
+            std::fs::remove_file(path).unwrap();
+            std::fs::create_dir(path).unwrap();
+        }),
+        ("fifo", |path| {
+            std::fs::remove_file(path).unwrap();
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            let fifo = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(rustix::fs::CWD, path, fifo, mode, 0).unwrap();
+        }),
+    ];
+    for (what, harm) in breaks {
+        for which in ["layer", "config"] {
+            let image = image(7);
+            let blob = if which == "layer" {
+                &image.blobs[1]
+            } else {
+                &image.config
+            };
+            let dir = root.path().join("from-dir");
+            image.write_dir(&dir);
+            let layout = root.path().join("from-oci");
+            ours(
+                &context,
+                &format!("dir:{}", dir.display()),
+                &format!("oci:{}:x", layout.display()),
+            );
+            harm(&dir.join(Digest::sha256(blob).hex()));
+            harm(&layout.join("blobs/sha256").join(Digest::sha256(blob).hex()));
+            let before = names(root.path());
+            for from in [
+                format!("dir:{}", dir.display()),
+                format!("oci:{}:x", layout.display()),
+            ] {
+                for (to, _) in destinations(root.path()) {
+                    let error = fails(&context, &from, &to);
+                    assert_untouched(
+                        root.path(),
+                        &before,
+                        &format!("{which} {what}: {from} -> {to}: {}", chain(&error)),
+                    );
+                }
+            }
+            std::fs::remove_dir_all(&dir).unwrap();
+            std::fs::remove_dir_all(&layout).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_failed_copy_keeps_what_was_there() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    let (good, bad) = (root.path().join("good"), root.path().join("bad"));
+    image(1).write_dir(&good);
+    let broken = image(2);
+    broken.write_dir(&bad);
+    std::fs::write(bad.join(Digest::sha256(&broken.blobs[0]).hex()), b"x").unwrap();
+    for (to, path) in destinations(root.path()) {
+        ours(&context, &format!("dir:{}", good.display()), &to);
+        let read = |path: &Path| {
+            if path.is_dir() {
+                files(path)
+            } else {
+                vec![("".into(), std::fs::read(path).unwrap())]
+            }
+        };
+        let before = read(&path);
+        fails(&context, &format!("dir:{}", bad.display()), &to);
+        assert!(read(&path) == before, "{to}");
+    }
+}
+
+#[test]
+fn lists_of_lists_end() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    for (levels, ends_well) in [(1, true), (7, true), (10, false), (40, false)] {
+        let from = root.path().join(format!("from-{levels}"));
+        let image = image(3);
+        image.write_dir(&from);
+        let mut inner = image.manifest.clone();
+        let mut media_type = MediaType::OciManifest;
+        for _ in 0..levels {
+            let name = format!("{}.manifest.json", Digest::sha256(&inner).hex());
+            std::fs::write(from.join(name), &inner).unwrap();
+            let mut entry =
+                serde_json::to_value(oci::Descriptor::of(media_type.clone(), &inner)).unwrap();
+            entry["platform"] = serde_json::json!({"architecture": "amd64", "os": "linux"});
+            inner = serde_json::to_vec(&serde_json::json!({
+                "schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(),
+                "manifests": [entry],
+            }))
+            .unwrap();
+            media_type = MediaType::OciIndex;
+        }
+        std::fs::write(from.join("manifest.json"), &inner).unwrap();
+        let from = format!("dir:{}", from.display());
+        let to = format!("dir:{}", root.path().join(format!("to-{levels}")).display());
+        let copied = copy_with(
+            &context,
+            &from,
+            &to,
+            &options(),
+            &SinkOptions::default(),
+            ACCEPT,
+            &Quiet,
+        );
+        match copied {
+            Ok(report) => assert!(ends_well && report.digest == image.digest(), "{levels}"),
+            Err(error) => {
+                assert!(!ends_well, "{levels}: {}", chain(&error));
+                assert!(
+                    matches!(error, CopyError::ListLoop { .. }),
+                    "{}",
+                    chain(&error)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn writers_of_one_layout_lose_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let context = Arc::new(context(root.path()));
+    let layout = root.path().join("layout");
+    std::thread::scope(|scope| {
+        for writer in 0..6u64 {
+            let (context, root, layout) = (Arc::clone(&context), root.path(), &layout);
+            scope.spawn(move || {
+                let from = root.join(format!("from-{writer}"));
+                image(writer * 10).write_dir(&from);
+                for turn in 0..5 {
+                    ours(
+                        &context,
+                        &format!("dir:{}", from.display()),
+                        &format!("oci:{}:w{writer}-{turn}", layout.display()),
+                    );
+                }
+            });
+        }
+    });
+    let index: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
+    let mut found: Vec<&str> = index["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            entry["annotations"]["org.opencontainers.image.ref.name"]
+                .as_str()
+                .unwrap()
+        })
+        .collect();
+    found.sort_unstable();
+    let mut wanted: Vec<String> = (0..6)
+        .flat_map(|w| (0..5).map(move |t| format!("w{w}-{t}")))
+        .collect();
+    wanted.sort();
+    assert_eq!(found, wanted);
+    for name in found {
+        ours(
+            &context,
+            &format!("oci:{}:{name}", layout.display()),
+            &format!("dir:{}", root.path().join(format!("back-{name}")).display()),
+        );
+    }
+}
+
+#[test]
+fn a_cancelled_copy_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    let from = root.path().join("from");
+    image(4).write_dir(&from);
+    let before = names(root.path());
+    for (to, _) in destinations(root.path()) {
+        let recorder = Recorder {
+            cancel_after: Some(100_000),
+            ..Default::default()
+        };
+        let error = copy_with(
+            &context,
+            &format!("dir:{}", from.display()),
+            &to,
+            &options(),
+            &SinkOptions::default(),
+            ACCEPT,
+            &recorder,
+        )
+        .unwrap_err();
+        assert!(
+            matches!(error, CopyError::Cancelled),
+            "{to}: {}",
+            chain(&error)
+        );
+        assert_untouched(root.path(), &before, &to);
+    }
+}
+
+#[test]
+fn the_policy_is_asked_before_anything_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    let from = root.path().join("from");
+    image(5).write_dir(&from);
+    let before = names(root.path());
+    for (to, _) in destinations(root.path()) {
+        let recorder = Recorder::default();
+        let error = copy_with(
+            &context,
+            &format!("dir:{}", from.display()),
+            &to,
+            &options(),
+            &SinkOptions::default(),
+            br#"{"default":[{"type":"reject"}]}"#,
+            &recorder,
+        )
+        .unwrap_err();
+        assert!(
+            chain(&error).starts_with("Source image rejected: "),
+            "{}",
+            chain(&error)
+        );
+        assert_eq!(recorder.bytes.into_inner(), 0);
+        assert!(recorder.notes.into_inner().unwrap().is_empty());
+        assert_untouched(root.path(), &before, &to);
+    }
+}
+
+#[test]
+fn signatures_travel_through_layouts_and_back() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    let context = context(root.path());
+    image(6).write_dir(&at("from"));
+    for (number, bytes) in [
+        (1, &b"\x90one"[..]),
+        (
+            2,
+            b"\0sigstore-json\n{\"mimeType\":\"m\",\"payload\":\"eA==\",\"annotations\":{}}",
+        ),
+    ] {
+        std::fs::write(at("from").join(format!("signature-{number}")), bytes).unwrap();
+    }
+    let from = format!("dir:{}", at("from").display());
+    for middle in ["oci", "oci-archive"] {
+        let through = format!("{middle}:{}:x", at(middle).display());
+        ours(&context, &from, &through);
+        // The original does not mind.
+        common::skopeo(&["inspect", "--raw", &through]);
+        let back = at(&format!("{middle}-back"));
+        ours(&context, &through, &format!("dir:{}", back.display()));
+        assert_eq!(files(&at("from")), files(&back));
+    }
+    let to = format!("docker-archive:{}", at("archive").display());
+    let error = fails(&context, &from, &to);
+    assert!(
+        matches!(error, CopyError::Signatures { .. }),
+        "{}",
+        chain(&error)
+    );
+    let mut without = options();
+    without.remove_signatures = true;
+    copy_with(
+        &context,
+        &from,
+        &to,
+        &without,
+        &SinkOptions::default(),
+        ACCEPT,
+        &Quiet,
+    )
+    .unwrap();
+}
+
+#[test]
+fn what_may_be_important_is_not_overwritten() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    let from = root.path().join("from");
+    image(8).write_dir(&from);
+    let from = format!("dir:{}", from.display());
+    let precious = root.path().join("precious");
+    std::fs::create_dir(&precious).unwrap();
+    std::fs::write(precious.join("thesis.tex"), b"...").unwrap();
+    let error = fails(&context, &from, &format!("dir:{}", precious.display()));
+    assert!(
+        chain(&error).contains("not a containers image directory"),
+        "{}",
+        chain(&error)
+    );
+    let file = precious.join("thesis.tex");
+    let error = fails(
+        &context,
+        &from,
+        &format!("docker-archive:{}", file.display()),
+    );
+    assert!(
+        chain(&error).contains("modifying existing images"),
+        "{}",
+        chain(&error)
+    );
+    assert_eq!(std::fs::read(file).unwrap(), b"...");
+}
+
+#[test]
+fn the_store_gives_back_what_it_got() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    for keep_blobs in [false, true] {
+        let mut context = context(root.path());
+        context.store = Some(storage::StoreOptions::new(at(&format!(
+            "store-{keep_blobs}"
+        ))));
+        let image = image(9);
+        image.write_dir(&at("from"));
+        let from = format!("dir:{}", at("from").display());
+        let sink = SinkOptions {
+            keep_blobs,
+            ..Default::default()
+        };
+        let report = copy_with(
+            &context,
+            &from,
+            "store:app:1",
+            &options(),
+            &sink,
+            ACCEPT,
+            &Quiet,
+        )
+        .unwrap_or_else(|error| panic!("{}", chain(&error)));
+        assert_eq!(report.digest, image.digest());
+        assert_eq!(report.stored.unwrap().record.manifest, image.digest());
+        let again = Recorder::default();
+        copy_with(
+            &context,
+            &from,
+            "store:app:2",
+            &options(),
+            &sink,
+            ACCEPT,
+            &again,
+        )
+        .unwrap();
+        assert_eq!(
+            again.existing.into_inner(),
+            2,
+            "layers that are there are not read"
+        );
+        assert_eq!(again.bytes.into_inner(), 0);
+        let back = at(&format!("back-{keep_blobs}"));
+        let recorder = Recorder::default();
+        let to = format!("dir:{}", back.display());
+        copy_with(
+            &context,
+            "store:app:2",
+            &to,
+            &options(),
+            &SinkOptions::default(),
+            br#"{"default":[{"type":"reject"}]}"#,
+            &recorder,
+        )
+        .unwrap_or_else(|error| panic!("{}", chain(&error)));
+        let notes = recorder.notes.into_inner().unwrap();
+        let rewritten = notes
+            .iter()
+            .any(|note| matches!(note, Note::LayersUncompressed { .. }));
+        assert_eq!(rewritten, !keep_blobs);
+        if keep_blobs {
+            assert_eq!(files(&at("from")), files(&back));
+            continue;
+        }
+        let config: serde_json::Value = serde_json::from_slice(&image.config).unwrap();
+        for diff_id in config["rootfs"]["diff_ids"].as_array().unwrap() {
+            let hex = diff_id.as_str().unwrap().strip_prefix("sha256:").unwrap();
+            let bytes = std::fs::read(back.join(hex)).unwrap();
+            assert_eq!(Digest::sha256(&bytes).hex(), hex);
+        }
+    }
+}
