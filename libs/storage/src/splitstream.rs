@@ -230,12 +230,13 @@ impl StreamReader {
         if (version, algorithm, block) != (0, 1, 12) {
             return Err(wrong("its version or digest algorithm is unknown"));
         }
+        let file_bytes = file.metadata().map_err(short)?.len();
         let (info_start, info_end) = (number(rest, 0), number(rest, 1));
         if info_end
             .checked_sub(info_start)
-            .is_none_or(|bytes| bytes < INFO_BYTES)
+            .is_none_or(|bytes| bytes < INFO_BYTES || info_end > file_bytes)
         {
-            return Err(wrong("its info section is too small"));
+            return Err(wrong("its info section has an impossible size"));
         }
         let mut info = [0_u8; INFO_BYTES as usize];
         file.seek(SeekFrom::Start(info_start)).map_err(short)?;
@@ -246,7 +247,6 @@ impl StreamReader {
             .checked_sub(refs_start)
             .filter(|bytes| bytes % REF_BYTES == 0 && bytes / REF_BYTES <= MOST_REFS)
             .ok_or_else(|| wrong("its object refs have an impossible size"))?;
-        let file_bytes = file.metadata().map_err(short)?.len();
         let stream_bytes = stream_end
             .checked_sub(stream_start)
             .filter(|_| stream_end <= file_bytes)

@@ -175,7 +175,13 @@ fn privileged_tree_is_that_of_gnu_tar() {
     let out = dir.path().join("out");
     fs::create_dir(&out).unwrap();
     let status = Command::new("tar")
-        .args(["--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf"])
+        .args([
+            "--xattrs",
+            "--xattrs-include=*",
+            "--numeric-owner",
+            "--delay-directory-restore",
+            "-xpf",
+        ])
         .arg(&tar)
         .arg("-C")
         .arg(&out)
