@@ -44,8 +44,6 @@ pub enum SignatureError {
     OtherManifest {
         /// The digest that was signed.
         signed: Digest,
-        /// The digest of the manifest.
-        manifest: Digest,
     },
     /// The signature is for another name, or for a name that the policy does not accept here.
     #[error("Signature for identity {signed:?} is not accepted")]
@@ -282,7 +280,6 @@ impl VerifiedSignature {
         }
         Err(SignatureError::OtherManifest {
             signed: *self.digest(),
-            manifest: *manifest.digest(),
         })
     }
 
