@@ -121,6 +121,13 @@ pub(crate) struct Args {
     layers: Layers,
 }
 
+impl Args {
+    /// Says whether the destination is the store of this host.
+    pub(crate) fn writes_store(&self) -> bool {
+        self.destination.starts_with("store:")
+    }
+}
+
 /// What becomes of layers at the destination.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Layers at the destination")]

@@ -10,6 +10,7 @@ use crate::duration;
 
 /// Flags of the program as a whole.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Every command")]
 pub(crate) struct Global {
     /// Tell on standard error which files and settings are used
     #[arg(long, global = true)]

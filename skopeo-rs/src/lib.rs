@@ -96,7 +96,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let session = Session::new(cli.global, interrupt)?;
+    let writes_store = matches!(&cli.verb, Verb::Copy(args) if args.writes_store());
+    let session = Session::new(cli.global, interrupt, writes_store)?;
     let done = match cli.verb {
         Verb::Copy(args) => copy::run(args, &session),
         Verb::Inspect(args) => inspect::run(args, &session),

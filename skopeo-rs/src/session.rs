@@ -1,6 +1,6 @@
 //! What one run of the program works with: configuration read, policy found, deadline set.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::thread;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use oci::platform::PlatformWanted;
 use registry::{Cancel, ClientOptions, Proxies};
 use signing::Policy;
 use signing::policy::Requirement;
+use storage::StoreOptions;
 use term::{Explain as _, Failure, Interrupt};
 
 use crate::global::Global;
@@ -37,7 +38,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(global: Global, interrupt: &Interrupt) -> anyhow::Result<Session> {
+    /// Reads the configuration. The store of this host is opened when it is wanted, to be changed
+    /// only when `writes_store` says so.
+    pub(crate) fn new(
+        global: Global,
+        interrupt: &Interrupt,
+        writes_store: bool,
+    ) -> anyhow::Result<Session> {
         if let Some(timeout) = global.command_timeout.filter(|timeout| !timeout.is_zero()) {
             watch(timeout, interrupt);
         }
@@ -57,7 +64,12 @@ impl Session {
             cancel: Cancel::from_flag(interrupt.flag()),
             ..ClientOptions::default()
         };
+        let store = StoreOptions {
+            read_only: !writes_store,
+            ..StoreOptions::new(store_root(&env))
+        };
         let mut context = Context::new(env, registries, lookaside);
+        context.store = Some(store);
         context.client = client;
         context.platform = PlatformWanted::host().with_overrides(
             global.override_os.as_deref(),
@@ -176,6 +188,19 @@ fn is_not_found(error: &anyhow::Error) -> bool {
 
 fn user_agent() -> String {
     format!("skopeo-rs/{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The store that `store:` names, the same as storetool's.
+fn store_root(env: &Environment) -> PathBuf {
+    let data = || {
+        env.path_var("XDG_DATA_HOME")
+            .or_else(|| env.in_home(".local/share"))
+    };
+    match (env.path_var("STORETOOL_ROOT"), env.uid, data()) {
+        (Some(root), ..) => root,
+        (None, 0, _) | (None, _, None) => PathBuf::from("/var/lib/storetool"),
+        (None, _, Some(data)) => data.join("storetool"),
+    }
 }
 
 /// Proxies as curl and Go read them; `HTTP_PROXY` in capitals is a CGI request's header and does

@@ -17,7 +17,7 @@ One path a line behind A for added, C for changed or D for deleted; of a deleted
 EXAMPLES:
   storetool diff app:1 app:2
   storetool diff mycontainer
-  storetool diff --json app:1 app:2 | jq -r '.[] | select(.Kind == \"added\") | .Path'
+  storetool diff --json app:1 app:2 | jq -r '.[] | select(.kind == \"added\") | .path'
 
 EXIT STATUS:
 0 when the differences were printed, also when there are none; 1 otherwise.
@@ -40,7 +40,6 @@ pub(crate) struct Args {
 
 /// A change, as `--json` prints it.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Shown {
     kind: ChangeKind,
     path: String,

@@ -11,7 +11,7 @@ use crate::shape::short;
 const AFTER_HELP: &str = "\
 EXAMPLES:
   storetool du
-  storetool du --json | jq '.Images | max_by(.OwnBytes)'
+  storetool du --json | jq '.images | max_by(.own_bytes)'
 
 EXIT STATUS:
 0 when the usage was printed, 1 otherwise.
@@ -33,7 +33,6 @@ pub(crate) struct Args {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Usage {
     images: Vec<ImageUsage>,
     /// Objects that some image needs.
@@ -47,7 +46,6 @@ struct Usage {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct ImageUsage {
     digest: String,
     names: Vec<String>,

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     }
     let store = session.look()?;
     let record = find_image(&store, &args.image)?;
-    let context = session.context(&store)?;
+    let context = session.context(&store, None)?;
     let source = ImageName::Store(StoreName {
         text: record.manifest.to_string(),
         reference: None,
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let shown = args.progress.progress.shown(args.quiet);
     let report = match shown {
         Shown::Nothing => Report::Silent,
-        _ => Report::Stderr,
+        _ => Report::Notable,
     };
     let progress = CopyProgress::new(shown, report, &session.interrupt);
     let none = EndpointOptions::default();

@@ -39,7 +39,6 @@ pub(crate) struct Args {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Extracted {
     image: String,
     directory: PathBuf,

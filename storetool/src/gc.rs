@@ -34,7 +34,6 @@ pub(crate) struct Args {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Collected {
     dry_run: bool,
     layers: u64,

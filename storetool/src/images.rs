@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use term::size::human;
+use term::template::fields;
 use term::{Table, Template};
 
 use crate::session::Session;
@@ -11,7 +12,7 @@ use crate::when::ago;
 const AFTER_HELP: &str = "\
 EXAMPLES:
   storetool images
-  storetool images --json | jq -r '.[] | select(.Names == []) | .Digest'
+  storetool images --json | jq -r '.[] | select(.names == []) | .digest'
   storetool images --format '{{.Digest}} {{join .Names \",\"}}'
 
 EXIT STATUS:
@@ -49,10 +50,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     }
     if args.json || template.is_some() {
         let images: Vec<Image> = records.iter().map(Image::of).collect();
-        return match template {
-            Some(template) => template.print_all(&images),
-            None => Ok(term::json::print(&images)?),
+        let Some(template) = template else {
+            return Ok(term::json::print(&images)?);
         };
+        let images = images.iter().map(fields).collect::<Result<Vec<_>, _>>()?;
+        return template.print_all(&images);
     }
     let now = Timestamp::now();
     let mut table = Table::new(&["NAME", "DIGEST", "PLATFORM", "CREATED", "SIZE"]);

@@ -33,7 +33,6 @@ pub(crate) struct Args {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Info {
     root: PathBuf,
     driver: DriverKind,
@@ -60,7 +59,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         version: env!("CARGO_PKG_VERSION"),
     };
     match template {
-        Some(template) => return template.print(&info),
+        Some(template) => return template.print(&term::template::fields(&info)?),
         None if args.json => return Ok(term::json::print(&info)?),
         None => {}
     }

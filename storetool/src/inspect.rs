@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     }
     let image = Image::of(&record);
     match template {
-        Some(template) => template.print(&image),
+        Some(template) => template.print(&term::template::fields(&image)?),
         None => Ok(term::json::print(&image)?),
     }
 }

@@ -10,7 +10,7 @@ const AFTER_HELP: &str = "\
 EXAMPLES:
   storetool layers
   storetool layers app:1
-  storetool layers --json | jq 'map(select(.Images == []))'
+  storetool layers --json | jq 'map(select(.images == []))'
 
 EXIT STATUS:
 0 when the list was printed, 1 otherwise.

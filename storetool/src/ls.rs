@@ -15,7 +15,7 @@ const AFTER_HELP: &str = "\
 EXAMPLES:
   storetool ls app:1 /etc
   storetool ls -lR app:1
-  storetool ls -R --json app:1 | jq -r '.[] | select(.Mode[1:2] == \"4\") | .Path'
+  storetool ls -R --json app:1 | jq -r '.[] | select(.mode[0:1] == \"4\") | .path'
 
 EXIT STATUS:
 0 when the files were listed, 1 otherwise.
@@ -50,7 +50,6 @@ pub(crate) struct Args {
 
 /// A file, as `--json` prints it.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct File {
     path: String,
     r#type: &'static str,

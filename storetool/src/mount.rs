@@ -53,7 +53,6 @@ pub(crate) enum Meant {
 
 /// A mount, as `mount` and `mounted` print it.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 pub(crate) struct Mounted {
     id: String,
     path: PathBuf,

@@ -9,7 +9,7 @@ use crate::shape::short;
 const AFTER_HELP: &str = "\
 EXAMPLES:
   storetool mounted
-  storetool mounted --json | jq -r '.[].Path' | xargs -r storetool umount
+  storetool mounted --json | jq -r '.[].path' | xargs -r storetool umount
 
 EXIT STATUS:
 0 when the list was printed, 1 otherwise.

@@ -70,6 +70,9 @@ pub(crate) struct Arrival {
     /// /etc/containers/policy.json, /usr/share/containers/policy.json.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Read where signatures lie from this directory alone
+    #[arg(long = "registries.d", value_name = "DIR")]
+    registries_d: Option<PathBuf>,
     /// Choose the image for this platform from a list (default: this machine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = parse_platform)]
     platform: Option<(String, String, Option<String>)>,
@@ -88,7 +91,6 @@ pub(crate) struct Arrival {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Summary {
     image: shape::Image,
     /// Layers that were fetched.
@@ -124,7 +126,7 @@ pub(crate) fn arrive(
     let policy: Policy = session.policy(arrival.policy.as_deref())?;
     let endpoint = access.options()?;
     let store = session.change()?;
-    let mut context = session.context(&store)?;
+    let mut context = session.context(&store, arrival.registries_d.as_deref())?;
     if let Some((os, architecture, variant)) = &arrival.platform {
         // Overrides are of the host's platform, whose variant must not survive another architecture.
         context.platform = PlatformWanted {
@@ -144,8 +146,8 @@ pub(crate) fn arrive(
     });
     let shown = arrival.progress.progress.shown(arrival.quiet);
     let report = match shown {
-        Shown::Lines => Report::Stderr,
-        _ => Report::Silent,
+        Shown::Nothing => Report::Silent,
+        _ => Report::Notable,
     };
     let progress = CopyProgress::new(shown, report, &session.interrupt);
     let copied = open_source(source, &context, &endpoint)

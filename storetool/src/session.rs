@@ -14,6 +14,7 @@ use term::{Explain as _, Interrupt};
 
 /// The flags before or after every verb.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Store")]
 pub(crate) struct Global {
     /// The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not
     /// root)
@@ -80,11 +81,16 @@ impl Session {
         }
     }
 
-    /// What copies into and out of the store work with.
-    pub(crate) fn context(&self, store: &Store) -> anyhow::Result<Context> {
+    /// What copies into and out of the store work with. Where signatures lie is read from
+    /// `registries_d` alone when it is given.
+    pub(crate) fn context(
+        &self,
+        store: &Store,
+        registries_d: Option<&Path>,
+    ) -> anyhow::Result<Context> {
         let env = self.env.clone();
         let registries = Registries::load(&env, None).context("reading registries.conf")?;
-        let lookaside = Lookaside::load(&env, None).context("reading registries.d")?;
+        let lookaside = Lookaside::load(&env, registries_d).context("reading registries.d")?;
         let own = OwnConfig::load(&env).context("reading our own configuration")?;
         let client = ClientOptions {
             user_agent: format!("storetool/{}", env!("CARGO_PKG_VERSION")),

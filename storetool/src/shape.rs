@@ -6,7 +6,6 @@ use storage::{ImageRecord, LayerRecord};
 
 /// An image, as `images`, `inspect`, `tag` and others print it.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 pub(crate) struct Image {
     /// The digest of the manifest, which is the image.
     digest: String,
@@ -33,7 +32,6 @@ pub(crate) struct Image {
 
 /// What let an image in.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 pub(crate) struct Policy {
     scope: String,
     requirements: Vec<String>,
@@ -43,7 +41,6 @@ pub(crate) struct Policy {
 
 /// A layer of an image.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 pub(crate) struct Layer {
     diff_id: String,
     blob: String,
@@ -95,7 +92,6 @@ impl Policy {
 
 /// A layer of the store, as `layers` prints it.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 pub(crate) struct StoredLayer {
     diff_id: String,
     blob: String,

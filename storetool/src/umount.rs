@@ -12,6 +12,7 @@ const AFTER_HELP: &str = "\
 EXAMPLES:
   storetool umount app:1
   storetool umount \"$root\"
+  storetool umount --all
 
 EXIT STATUS:
 0 when nothing of what was named is mounted any more, 1 otherwise.
@@ -26,8 +27,11 @@ storetool(1), storetool-mount(1), storetool-mounted(1)";
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Images, containers, or paths that `storetool mount` printed
-    #[arg(required = true)]
+    #[arg(required_unless_present = "all")]
     what: Vec<String>,
+    /// Unmount everything that is mounted
+    #[arg(short, long, conflicts_with = "what")]
+    all: bool,
     /// Take them for images, when containers have those names, too
     #[arg(long, conflicts_with = "container")]
     image: bool,
@@ -39,6 +43,18 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let store = session.change()?;
     let mut failures = Vec::new();
+    if args.all {
+        for mount in store.mounts()? {
+            let done = match &mount.container {
+                Some(container) => store.umount_container(container),
+                None => store.umount(&mount.id),
+            };
+            let done = done
+                .with_context(|| format!("unmounting {}", mount.path.display()))
+                .hint(IN_USE);
+            failures.extend(done.err());
+        }
+    }
     for what in &args.what {
         if let Err(error) = umount(&store, what, args) {
             failures.push(error);
@@ -47,9 +63,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     session.fail_last(failures)
 }
 
+/// What to do when something is in use.
+const IN_USE: fn() -> &'static str = || "`fuser -vm PATH` shows the processes that use it";
+
 fn umount(store: &storage::Store, what: &str, args: &Args) -> anyhow::Result<()> {
     let unmounting = || format!("unmounting {what}");
-    let in_use = || "`fuser -vm PATH` shows the processes that use it";
     if Path::new(what).is_absolute() {
         let mounts = store.mounts()?;
         let at = mounts.iter().find(|mount| mount.path == Path::new(what));
@@ -58,18 +76,18 @@ fn umount(store: &storage::Store, what: &str, args: &Args) -> anyhow::Result<()>
             None => store.umount(what),
         }
         .with_context(unmounting)
-        .hint(in_use);
+        .hint(IN_USE);
     }
     match meant(store, what, args.image, args.container)? {
         Meant::Container(id) => store
             .umount_container(&id)
             .with_context(unmounting)
-            .hint(in_use),
+            .hint(IN_USE),
         Meant::Image(image) => {
             let count = store
                 .umount_image(&image)
                 .with_context(unmounting)
-                .hint(in_use)?;
+                .hint(IN_USE)?;
             if count == 0 && store.driver() != storage::DriverKind::Vfs {
                 bail!("{what} is not mounted");
             }

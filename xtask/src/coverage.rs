@@ -4,22 +4,31 @@
 //! the lists below, and not in the file: a new flag is an empty cell until somebody names a test.
 //!
 //! ```toml
-//! ["skopeo-rs copy"]
-//! "--all" = ["copies_all_instances"]          # names of test functions, anywhere in the sources
+//! [skopeo-rs]
+//! copy = ["copies_a_manifest"]                # a verb by itself; names of test functions
+//! "--all" = ["copies_all_instances"]          # a flag, of whichever verbs have it
 //!
 //! [policy]
 //! "signedBy keyPath" = ["signed_by_key_path"]
 //! ```
+//!
+//! A test counts for a flag only when the file that it stands in spells the flag.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use clap::Command;
+use clap::{Arg, Command};
 
 use crate::depcheck::rust_files;
 use crate::{programs, verdict};
+
+/// What can be asked for: by section and cell, the spellings of a flag (none for other cells).
+type Cells = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+/// The files, as text, in which each test stands.
+type Tests = BTreeMap<String, Vec<String>>;
 
 /// Tests by section and cell.
 type Registry = BTreeMap<String, BTreeMap<String, Vec<String>>>;
@@ -94,7 +103,7 @@ pub(crate) fn run(root: &Path, list: bool) -> anyhow::Result<()> {
     let cells = cells();
     for (section, names) in &cells {
         let tested = registry.get(section);
-        for name in names {
+        for (name, spellings) in names {
             let covering = tested.and_then(|cells| cells.get(name));
             let covering = covering.map(Vec::as_slice).unwrap_or_default();
             if list {
@@ -103,60 +112,84 @@ pub(crate) fn run(root: &Path, list: bool) -> anyhow::Result<()> {
             if covering.is_empty() {
                 complaints.push(format!("[{section}] {name}: no test"));
             }
+            for test in covering {
+                match tests.get(test) {
+                    None => {
+                        complaints.push(format!("[{section}] {name}: no test is called {test}"))
+                    }
+                    Some(files) if !spells(files, spellings) => complaints.push(format!(
+                        "[{section}] {name}: the file of {test} does not spell it"
+                    )),
+                    Some(_) => {}
+                }
+            }
         }
     }
     for (section, covered) in &registry {
-        for (name, covering) in covered {
-            if !cells.get(section).is_some_and(|names| names.contains(name)) {
+        let known = cells.get(section);
+        for name in covered.keys() {
+            if !known.is_some_and(|names| names.contains_key(name)) {
                 complaints.push(format!("[{section}] {name}: there is no such thing"));
-            }
-            for test in covering.iter().filter(|test| !tests.contains(*test)) {
-                complaints.push(format!("[{section}] {name}: no test is called {test}"));
             }
         }
     }
     verdict(&complaints)
 }
 
+/// Says whether one of the files has one of the spellings; what has none is not a flag.
+fn spells(files: &[String], spellings: &[String]) -> bool {
+    let has = |file: &String| spellings.iter().any(|spelling| file.contains(spelling));
+    spellings.is_empty() || files.iter().any(has)
+}
+
 /// Every cell, by section.
-fn cells() -> BTreeMap<String, BTreeSet<String>> {
-    let mut cells: BTreeMap<String, BTreeSet<String>> = LISTS
+fn cells() -> Cells {
+    let mut cells: Cells = LISTS
         .iter()
         .map(|(section, names)| {
-            let names = names.iter().map(ToString::to_string);
+            let names = names.iter().map(|name| ((*name).to_owned(), Vec::new()));
             ((*section).to_owned(), names.collect())
         })
         .collect();
     for program in programs() {
-        let mut todo: Vec<(String, &Command)> = vec![(program.get_name().to_owned(), &program)];
-        while let Some((name, command)) = todo.pop() {
+        let section = cells.entry(program.get_name().to_owned()).or_default();
+        let mut todo: Vec<(String, &Command)> = vec![(String::new(), &program)];
+        while let Some((verb, command)) = todo.pop() {
             let verbs = command.get_subcommands();
-            let verbs: Vec<(String, &Command)> = verbs
-                .filter(|verb| verb.get_name() != "help")
-                .map(|verb| (format!("{name} {}", verb.get_name()), verb))
-                .collect();
-            let mut flags: BTreeSet<String> = command
-                .get_arguments()
-                .filter_map(|arg| arg.get_long())
-                .map(|long| format!("--{long}"))
-                .filter(|flag| flag != "--help" && flag != "--version")
-                .collect();
-            if verbs.is_empty() {
-                // What the verb does without any flag is something to be tested, too.
-                flags.insert("itself".to_owned());
+            let verbs = verbs.filter(|verb| verb.get_name() != "help");
+            todo.extend(verbs.map(|sub| (format!("{verb} {}", sub.get_name()), sub)));
+            for arg in command.get_arguments() {
+                let Some(long) = arg.get_long().filter(|long| *long != "help") else {
+                    continue;
+                };
+                let known = section.entry(format!("--{long}")).or_default();
+                known.extend(spellings(arg));
             }
-            if !flags.is_empty() {
-                cells.insert(name, flags);
+            // What a verb does without any flag is something to be tested, too.
+            if !command.has_subcommands() {
+                section.insert(verb.trim_start().to_owned(), Vec::new());
             }
-            todo.extend(verbs);
         }
     }
     cells
 }
 
-/// The names of all test functions of the workspace.
-fn tests(root: &Path) -> anyhow::Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
+/// How a flag can be written: by its long name, an alias, or alone by its letter.
+fn spellings(arg: &Arg) -> Vec<String> {
+    let long = arg.get_long().into_iter();
+    let aliases = arg.get_all_aliases().unwrap_or_default();
+    let mut all: Vec<String> = long
+        .chain(aliases)
+        .map(|name| format!("--{name}"))
+        .collect();
+    all.extend(arg.get_short().map(|short| format!("\"-{short}")));
+    all.extend(arg.get_short().map(|short| format!(" -{short} ")));
+    all
+}
+
+/// All test functions of the workspace.
+fn tests(root: &Path) -> anyhow::Result<Tests> {
+    let mut tests = Tests::new();
     for folder in [
         "libs",
         "skopeo-rs",
@@ -166,10 +199,12 @@ fn tests(root: &Path) -> anyhow::Result<BTreeSet<String>> {
         "xtask",
     ] {
         for (_, text) in rust_files(&root.join(folder))? {
-            names.extend(test_names(&text));
+            for name in test_names(&text) {
+                tests.entry(name).or_default().push(text.clone());
+            }
         }
     }
-    Ok(names)
+    Ok(tests)
 }
 
 /// The names of the functions below a `#[test]`.
@@ -201,9 +236,9 @@ mod tests {
     #[test]
     fn verbs_and_flags_are_cells() {
         let cells = cells();
-        assert!(cells["skopeo-rs copy"].contains("--all"));
-        assert!(cells["storetool containers create"].contains("--label"));
-        assert!(cells["skopeo-rs"].contains("--policy"));
-        assert!(!cells["skopeo-rs copy"].contains("--help"));
+        assert!(cells["skopeo-rs"]["--all"].contains(&"\"-a".to_owned()));
+        assert!(cells["storetool"].contains_key("containers create"));
+        assert!(cells["skopeo-rs"].contains_key("--policy"));
+        assert!(!cells["skopeo-rs"].contains_key("--help"));
     }
 }

@@ -101,6 +101,10 @@ fn metadata(root: &Path) -> anyhow::Result<Metadata> {
             "--format-version=1",
             "--offline",
             "--all-features",
+            // Without a platform cargo wants the crates of all of them; those of others are not
+            // here.
+            "--filter-platform",
+            &host()?,
         ])
         .current_dir(root)
         .output()
@@ -111,6 +115,18 @@ fn metadata(root: &Path) -> anyhow::Result<Metadata> {
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_slice(&output.stdout).context("reading what cargo metadata said")
+}
+
+/// The platform that cargo builds for, as rustc names it.
+fn host() -> anyhow::Result<String> {
+    let output = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .context("running rustc")?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
+        .context("rustc does not name its host")
 }
 
 fn row(name: &str) -> Option<usize> {

@@ -31,6 +31,9 @@ pub enum Report {
     Stdout,
     /// To standard error, because standard output carries the image or other data.
     Stderr,
+    /// To standard error, and no more than what a person would miss: that another process is
+    /// waited for, that an image goes out under another digest.
+    Notable,
     /// Nowhere.
     Silent,
 }
@@ -108,7 +111,7 @@ impl CopyProgress {
     fn report(&self, text: &str) {
         let write = || match self.report {
             Report::Silent => {}
-            Report::Stderr => say(&format!("{text}\n")),
+            Report::Stderr | Report::Notable => say(&format!("{text}\n")),
             // The copy goes on when nobody reads its report.
             Report::Stdout => {
                 let mut out = std::io::stdout().lock();
@@ -284,7 +287,13 @@ impl Progress for CopyProgress {
         if self.shown == Shown::Json {
             event(&json!({"event": "step", "text": text}));
         }
-        self.report(&text);
+        let notable = matches!(
+            note,
+            Note::WaitingForLayer { .. } | Note::LayersUncompressed { .. }
+        );
+        if notable || self.report != Report::Notable {
+            self.report(&text);
+        }
     }
 
     fn cancelled(&self) -> bool {

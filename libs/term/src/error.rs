@@ -110,10 +110,16 @@ pub fn render(program: &str, error: &anyhow::Error) -> String {
     let _ = writeln!(text, "{program}: {}", printable(&parent, "    "));
     for cause in error.chain().skip(1) {
         let message = cause.to_string();
-        if !message.is_empty() && !parent.ends_with(&message) {
-            let _ = writeln!(text, "  caused by: {}", printable(&message, "    "));
-            parent = message;
+        if message.is_empty() || parent.ends_with(&message) {
+            continue;
         }
+        // Some causes begin with what they caused: the parent has said that.
+        let news = message
+            .strip_prefix(&parent)
+            .and_then(|rest| rest.strip_prefix(": "))
+            .unwrap_or(&message);
+        let _ = writeln!(text, "  caused by: {}", printable(news, "    "));
+        parent = message;
     }
     let mut hints: Vec<&str> = Vec::new();
     for hint in failures(error).filter_map(|failure| failure.hint.as_deref()) {
@@ -172,6 +178,11 @@ mod tests {
     fn each_cause_is_printed_once() {
         let repeated = anyhow::Error::new(Failure::new(base())).context("opening x: no such thing");
         assert_eq!(render("p", &repeated), "p: opening x: no such thing\n");
+        let prefixed = anyhow::anyhow!("rejected: unsigned").context("rejected");
+        assert_eq!(
+            render("p", &prefixed),
+            "p: rejected\n  caused by: unsigned\n"
+        );
         let chain = base().context("opening x").context("mounting y");
         assert_eq!(
             render("p", &chain),

@@ -62,13 +62,15 @@ fn page(program: &str, name: &str, command: Command) -> io::Result<Vec<u8>> {
             (format!("{name}-{}", verb.get_name()), about)
         })
         .collect();
-    let man = Man::new(command)
-        .title(name.to_uppercase())
-        .section("1")
-        .source(format!("{program} {}", env!("CARGO_PKG_VERSION")))
-        .manual("User Commands");
+    let man = Man::new(command);
     let mut out = Vec::new();
-    man.render_title(&mut out)?;
+    // Empty fields must be quoted, or the later ones move up.
+    writeln!(
+        out,
+        ".TH {} 1 \"\" \"{program} {}\" \"User Commands\"",
+        name.to_uppercase(),
+        env!("CARGO_PKG_VERSION")
+    )?;
     name_section(name, &about, &mut out)?;
     synopsis(&usage, &mut out)?;
     man.render_description_section(&mut out)?;
@@ -158,7 +160,7 @@ mod tests {
         assert_eq!(names, ["tool-pull.1", "tool.1"]);
         let pull = String::from_utf8(pages[0].1.clone()).unwrap();
         for wanted in [
-            ".TH TOOL-PULL 1",
+            ".TH TOOL-PULL 1 \"\" \"tool ",
             "tool\\-pull \\- Fetch an image",
             ".SH EXAMPLES\n.nf\n  tool pull x",
             ".fi\n.SH \"EXIT STATUS\"\n0 when all went well.",

@@ -32,16 +32,14 @@ impl Table {
             .push(cells.map(|cell| printable(cell.as_ref(), " ")).collect());
     }
 
-    /// Says whether no row was added.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// Writes the table.
+    /// Writes the table; nothing at all, not even headers, when there are no rows.
     ///
     /// # Errors
     /// When the writer fails.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
         let mut widths: Vec<usize> = Vec::new();
         let lines = || std::iter::once(&self.headers).chain(&self.rows);
         for line in lines() {

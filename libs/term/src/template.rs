@@ -143,6 +143,34 @@ impl Template {
     }
 }
 
+/// A value whose members are named as Go names fields: `own_bytes` becomes `OwnBytes`, so that
+/// templates look as in docker and podman while the JSON is like the records that we keep.
+///
+/// # Errors
+/// When the value cannot be JSON.
+pub fn fields(value: &impl Serialize) -> serde_json::Result<serde_json::Value> {
+    fn rename(value: serde_json::Value) -> serde_json::Value {
+        match value {
+            serde_json::Value::Object(members) => members
+                .into_iter()
+                .map(|(name, value)| (pascal(&name), rename(value)))
+                .collect(),
+            serde_json::Value::Array(items) => items.into_iter().map(rename).collect(),
+            other => other,
+        }
+    }
+    serde_json::to_value(value).map(rename)
+}
+
+fn pascal(name: &str) -> String {
+    let words = name.split('_').map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    });
+    words.collect()
+}
+
 /// An engine with the functions of containers/common's report package.
 fn engine(missing: MissingKey) -> gotmpl::Template {
     gotmpl::Template::new("format")
@@ -384,6 +412,13 @@ mod tests {
                 .render(&json!({"a": "<"}));
             assert_eq!(text.unwrap(), "{\n    \"a\": \"\\u003c\"\n}\n");
         }
+    }
+
+    #[test]
+    fn members_become_fields() {
+        let value = json!({"own_bytes": 1, "layers": [{"diff_id": "x"}]});
+        let template = Template::parse("{{.OwnBytes}} {{(index .Layers 0).DiffId}}").unwrap();
+        assert_eq!(template.render(&fields(&value).unwrap()).unwrap(), "1 x\n");
     }
 
     #[test]

@@ -44,7 +44,6 @@ enum Verb {
 
 /// A container, as `--json` prints it.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Container {
     id: String,
     name: String,
