@@ -122,17 +122,17 @@ impl Writer<'_> {
     /// Makes anything but a directory.
     fn leaf(&mut self, dir: &OwnedFd, entry: Entry<'_>, path: &[u8]) -> Result<()> {
         let name = entry.name();
-        if entry.links() > 1 {
-            if let Some(first) = self.first_names.get(&entry.inode_number()) {
-                return rustix::fs::linkat(
-                    &self.root,
-                    OsStr::from_bytes(first),
-                    dir,
-                    name,
-                    AtFlags::empty(),
-                )
-                .map_err(StoreError::errno("linking", self.full(path)));
-            }
+        if entry.links() > 1
+            && let Some(first) = self.first_names.get(&entry.inode_number())
+        {
+            return rustix::fs::linkat(
+                &self.root,
+                OsStr::from_bytes(first),
+                dir,
+                name,
+                AtFlags::empty(),
+            )
+            .map_err(StoreError::errno("linking", self.full(path)));
         }
         let made = match entry.kind() {
             Kind::Inline(_) | Kind::External { .. } => {

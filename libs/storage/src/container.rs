@@ -91,8 +91,8 @@ impl Store {
             format: RECORD_FORMAT,
             id: id.clone(),
             name: name.clone(),
-            image: image.manifest.clone(),
-            chain: image.chain.clone(),
+            image: image.manifest,
+            chain: image.chain,
             tree: image.tree,
             created: new.now.clone(),
             labels: new.labels.clone(),
@@ -168,7 +168,7 @@ impl Store {
         let mount = Mount {
             id: container.id.clone(),
             path: path.clone(),
-            image: Some(container.image.clone()),
+            image: Some(container.image),
             container: Some(container.id.clone()),
             notes: Vec::new(),
         };

@@ -141,17 +141,17 @@ pub enum StoreError {
         /// Which blob.
         blob: Digest,
         /// What it breaks.
-        source: LayerError,
+        source: Box<LayerError>,
     },
     /// The uncompressed layer is not what the configuration says.
     #[error("layer {blob}: its tar hashes to {actual}, the configuration says {expected}")]
     DiffId {
         /// The compressed blob.
-        blob: Digest,
+        blob: Box<Digest>,
         /// What the configuration says.
-        expected: DiffId,
+        expected: Box<DiffId>,
         /// What came.
-        actual: DiffId,
+        actual: Box<DiffId>,
     },
     /// Manifest and configuration do not have the same number of layers.
     #[error("the manifest has {manifest} layers, the configuration has {config}")]
@@ -187,9 +187,9 @@ pub enum StoreError {
     #[error("the configuration has the digest {actual}, the manifest names {expected}")]
     ConfigDigest {
         /// What the manifest names.
-        expected: Digest,
+        expected: Box<Digest>,
         /// What came.
-        actual: Digest,
+        actual: Box<Digest>,
     },
     /// The configuration can not be read.
     #[error("image configuration {digest}")]
@@ -197,7 +197,7 @@ pub enum StoreError {
         /// Which.
         digest: Digest,
         /// Why not.
-        source: oci::image_config::ConfigError,
+        source: Box<oci::image_config::ConfigError>,
     },
     /// A signature can not be stored.
     #[error("storing a signature")]

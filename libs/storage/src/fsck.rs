@@ -397,7 +397,7 @@ impl Check<'_> {
             for wanted in &image.layers {
                 match layers.iter().find(|layer| layer.diff_id == wanted.diff_id) {
                     Some(layer) => merged.push(MergeLayer {
-                        diff_id: layer.diff_id.clone(),
+                        diff_id: layer.diff_id,
                         stream: layer.stream,
                     }),
                     None => self.found(Finding::LayerMissing {
@@ -406,11 +406,7 @@ impl Check<'_> {
                     }),
                 }
             }
-            let diff_ids: Vec<DiffId> = image
-                .layers
-                .iter()
-                .map(|layer| layer.diff_id.clone())
-                .collect();
+            let diff_ids: Vec<DiffId> = image.layers.iter().map(|layer| layer.diff_id).collect();
             if ChainId::of(&diff_ids) != image.chain {
                 self.found(Finding::RecordDamaged {
                     path: text(&layout.image_record(&image.manifest)),

@@ -134,7 +134,7 @@ impl Store {
         };
         for image in record::read_all::<ImageRecord>(&layout.image_records())? {
             live.layers
-                .extend(image.layers.iter().map(|layer| layer.diff_id.clone()));
+                .extend(image.layers.iter().map(|layer| layer.diff_id));
             live.blobs
                 .extend(image.layers.into_iter().map(|layer| layer.blob));
             live.blobs.extend(image.signatures);
@@ -153,8 +153,8 @@ impl Store {
                 && let Some(locks) = &locks
                 && !locks.attempt(&layer.diff_id, Kind::Exclusive)?
             {
-                live.layers.insert(layer.diff_id.clone());
-                live.blobs.insert(layer.blob.clone());
+                live.layers.insert(layer.diff_id);
+                live.blobs.insert(layer.blob);
             }
             if live.layers.contains(&layer.diff_id) {
                 live.objects.insert(layer.stream);

@@ -73,9 +73,9 @@ impl Import<'_> {
         compression: Compression,
         progress: &dyn Fn(u64),
     ) -> Result<Imported> {
-        let digest = self.blob.clone();
+        let digest = *self.blob;
         let fail = |source| StoreError::Blob {
-            blob: digest.clone(),
+            blob: digest,
             source,
         };
         let (to_hash, from_hash) = sync_channel::<Message>(QUEUE);
@@ -241,8 +241,8 @@ fn split_tar(
     staging: &Staging,
 ) -> Result<Imported> {
     let refused = |source| StoreError::Layer {
-        blob: blob.clone(),
-        source,
+        blob: *blob,
+        source: Box::new(source),
     };
     let mut reader = LayerReader::new(
         Pieces {
@@ -258,7 +258,7 @@ fn split_tar(
     let mut stream = StreamWriter::create(path.clone())?;
     let mut buffer = Vec::new();
     let mut sum = Imported {
-        diff_id: DiffId(blob.clone()),
+        diff_id: DiffId(*blob),
         stream: ObjectId::from_bytes([0; 32]),
         tar_bytes: 0,
         entries: 0,

@@ -120,7 +120,7 @@ impl Merge {
             merge
                 .put(entry, content)
                 .map_err(|(path, rule)| StoreError::Tree {
-                    diff_id: layer.diff_id.clone(),
+                    diff_id: layer.diff_id,
                     path,
                     rule,
                 })
@@ -140,15 +140,15 @@ impl Merge {
         let passed = skeleton.passed();
         let mut reader = LayerReader::new(skeleton, LayerLimits::default());
         let failed = |source: LayerError| StoreError::Layer {
-            blob: layer.diff_id.0.clone(),
-            source,
+            blob: layer.diff_id.0,
+            source: Box::new(source),
         };
         while let Some(entry) = reader.next_entry(&mut Discard).map_err(failed)? {
             let content = match entry.kind {
                 EntryKind::Regular { size } if size > INLINE_BYTES => {
                     reader.skip().map_err(failed)?;
                     let id = next(&passed).ok_or_else(|| StoreError::Tree {
-                        diff_id: layer.diff_id.clone(),
+                        diff_id: layer.diff_id,
                         path: entry.path.to_string(),
                         rule: TreeRule::ContentMissing,
                     })?;

@@ -70,7 +70,7 @@ impl Store {
         let mount = |path: PathBuf, notes| Mount {
             id: id.clone(),
             path,
-            image: Some(image.manifest.clone()),
+            image: Some(image.manifest),
             container: None,
             notes,
         };

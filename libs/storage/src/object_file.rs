@@ -259,7 +259,7 @@ impl ObjectStream {
 
     /// Takes so many zeros, which stay a hole.
     pub(crate) fn hole(&mut self, mut bytes: u64) {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         self.offset += bytes;
         while bytes > 0 {
             let now = bytes.min(ZEROS.len() as u64);

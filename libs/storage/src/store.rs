@@ -349,7 +349,7 @@ impl Store {
         let record = NameRecord {
             format: RECORD_FORMAT,
             name,
-            image: found.manifest.clone(),
+            image: found.manifest,
         };
         write_synced(&path, &record::to_bytes(&record, &path)?)?;
         sync_dir(&self.layout().name_records())?;

@@ -180,7 +180,7 @@ impl Store {
     ) -> Result<bool> {
         let told = |holder| {
             wait(WaitEvent::Layer {
-                diff_id: diff_id.clone(),
+                diff_id: *diff_id,
                 holder,
             });
         };
@@ -281,20 +281,20 @@ impl Transaction {
         }
         if imported.diff_id != wanted.diff_id {
             return Err(StoreError::DiffId {
-                blob: wanted.blob.clone(),
-                expected: wanted.diff_id.clone(),
-                actual: imported.diff_id,
+                blob: Box::new(wanted.blob),
+                expected: Box::new(wanted.diff_id),
+                actual: Box::new(imported.diff_id),
             });
         }
         let result = LayerImport {
-            diff_id: imported.diff_id.clone(),
+            diff_id: imported.diff_id,
             bytes: imported.tar_bytes,
             new_bytes: imported.new_bytes,
             shared_bytes: imported.shared_bytes,
             files: imported.files,
         };
         self.done()
-            .insert(imported.diff_id.clone(), (imported, compression));
+            .insert(imported.diff_id, (imported, compression));
         Ok(result)
     }
 
@@ -326,7 +326,7 @@ impl Transaction {
         self.stage_named_blob(&config_digest, &image.config)?;
         let mut record = ImageRecord {
             format: RECORD_FORMAT,
-            manifest: manifest.digest().clone(),
+            manifest: *manifest.digest(),
             media_type: manifest.media_type().as_str().to_owned(),
             config: config_digest,
             aliases: image.aliases.clone(),
@@ -334,18 +334,18 @@ impl Transaction {
                 .wanted
                 .iter()
                 .map(|layer| ImageLayer {
-                    diff_id: layer.diff_id.clone(),
-                    blob: layer.blob.clone(),
+                    diff_id: layer.diff_id,
+                    blob: layer.blob,
                     size_bytes: layer.size,
                 })
                 .collect(),
-            chain: chain.clone(),
+            chain,
             tree,
             tree_bytes,
             created: config.created.clone(),
             architecture: config.architecture.clone(),
             os: config.os.clone(),
-            variant: config.variant.clone(),
+            variant: config.variant,
             stored: image.now.clone(),
             origin: image.origin.clone(),
             verdict: image.trusted.verdict().clone(),
@@ -362,7 +362,7 @@ impl Transaction {
                 let record = NameRecord {
                     format: RECORD_FORMAT,
                     name: name.clone(),
-                    image: record.manifest.clone(),
+                    image: record.manifest,
                 };
                 self.stage_record(&layout.name_record(name), &record)
             })
@@ -397,7 +397,7 @@ impl Transaction {
         let manifest = image.trusted.manifest();
         let Manifest::Image(parsed) = manifest.manifest() else {
             return Err(StoreError::NoImageManifest {
-                digest: manifest.digest().clone(),
+                digest: *manifest.digest(),
             });
         };
         let config = parse_config(image)?;
@@ -436,9 +436,7 @@ impl Transaction {
                 None => self
                     .store
                     .layer(diff_id)?
-                    .ok_or_else(|| StoreError::LayerMissing {
-                        diff_id: diff_id.clone(),
-                    })?,
+                    .ok_or(StoreError::LayerMissing { diff_id: *diff_id })?,
             });
         }
         Ok(records)
@@ -447,17 +445,17 @@ impl Transaction {
     fn config_digest(&self, image: &NewImage) -> Result<Digest> {
         let Manifest::Image(parsed) = image.trusted.manifest().manifest() else {
             return Err(StoreError::NoImageManifest {
-                digest: image.trusted.manifest().digest().clone(),
+                digest: *image.trusted.manifest().digest(),
             });
         };
         let expected = &parsed.config.digest;
         if !expected.matches(&image.config) {
             return Err(StoreError::ConfigDigest {
-                expected: expected.clone(),
-                actual: Digest::of(expected.algorithm(), &image.config),
+                expected: Box::new(*expected),
+                actual: Box::new(Digest::of(expected.algorithm(), &image.config)),
             });
         }
-        Ok(expected.clone())
+        Ok(*expected)
     }
 
     /// Finds the tree of the chain, or merges the layers and stages it.
@@ -472,7 +470,7 @@ impl Transaction {
         let layers: Vec<MergeLayer> = layers
             .iter()
             .map(|layer| MergeLayer {
-                diff_id: layer.diff_id.clone(),
+                diff_id: layer.diff_id,
                 stream: layer.stream,
             })
             .collect();
@@ -609,14 +607,14 @@ impl Transaction {
         for wanted in &self.wanted {
             let blob = BlobRecord {
                 format: RECORD_FORMAT,
-                blob: wanted.blob.clone(),
+                blob: wanted.blob,
                 size_bytes: wanted.size,
                 compression: match done.get(&wanted.diff_id) {
                     Some((_, compression)) => compression_word(*compression).to_owned(),
                     // The store had the layer from another blob: nobody looked into this one.
                     None => continue,
                 },
-                diff_id: wanted.diff_id.clone(),
+                diff_id: wanted.diff_id,
             };
             if !seen.insert(&wanted.diff_id) {
                 continue;
@@ -684,7 +682,7 @@ fn parse_config(image: &NewImage) -> Result<oci::image_config::Parsed> {
         Ok(config) => Ok((*config).clone()),
         Err(source) => Err(StoreError::Config {
             digest: Digest::sha256(&image.config),
-            source,
+            source: Box::new(source),
         }),
     }
 }
@@ -692,14 +690,14 @@ fn parse_config(image: &NewImage) -> Result<oci::image_config::Parsed> {
 fn layer_record(imported: &Imported, wanted: &WantedLayer) -> LayerRecord {
     LayerRecord {
         format: RECORD_FORMAT,
-        diff_id: imported.diff_id.clone(),
+        diff_id: imported.diff_id,
         stream: imported.stream,
         tar_bytes: imported.tar_bytes,
         entries: imported.entries,
         files: imported.files,
         content_bytes: imported.content_bytes,
         whiteouts: imported.whiteouts,
-        blob: wanted.blob.clone(),
+        blob: wanted.blob,
         blob_bytes: wanted.size,
     }
 }

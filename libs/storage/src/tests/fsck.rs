@@ -98,7 +98,8 @@ fn planted_faults_are_found() {
         fs::write(path, "").unwrap();
     };
     let remove: fn(&Path) = |path| fs::remove_file(path).unwrap();
-    let cases: Vec<(&str, Plant, fn(&Path), &[&str])> = vec![
+    type Case = (&'static str, Plant, fn(&Path), &'static [&'static str]);
+    let cases: Vec<Case> = vec![
         (
             "file flipped",
             file,

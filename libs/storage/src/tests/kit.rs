@@ -23,7 +23,7 @@ pub(crate) struct TestImage {
 }
 
 pub(crate) fn image_of(tars: &[Vec<u8>]) -> TestImage {
-    image_claiming(tars, |tar| Digest::sha256(tar))
+    image_claiming(tars, Digest::sha256)
 }
 
 /// An image whose configuration names the diff ids that `claim` makes up.

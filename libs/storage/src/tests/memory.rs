@@ -74,10 +74,10 @@ fn fifty_thousand_files_fit() {
     let mut digester = Digester::new(oci::Algorithm::Sha256);
     std::io::copy(&mut ManyFiles::new(), &mut digester).unwrap();
     let diff_id = digester.finish();
-    let image = image_claiming(&[vec![0; 1024]], |_| diff_id.clone());
+    let image = image_claiming(&[vec![0; 1024]], |_| diff_id);
     let wanted = [WantedLayer {
-        blob: image.wanted[0].blob.clone(),
-        diff_id: DiffId(diff_id.clone()),
+        blob: image.wanted[0].blob,
+        diff_id: DiffId(diff_id),
         size: image.wanted[0].size,
     }];
     let transaction = store.begin(&wanted, &|_| {}).unwrap();
@@ -103,7 +103,7 @@ fn fifty_thousand_files_fit() {
     // composefs's writer holds the tree three times while it writes it: about 1.4 KiB a file.
     assert!(peak_bytes() < 112 << 20, "{} MiB", peak_bytes() >> 20);
     let layer = crate::merge::MergeLayer {
-        diff_id: DiffId(diff_id.clone()),
+        diff_id: DiffId(diff_id),
         stream: store.layers().unwrap()[0].stream,
     };
     let start = std::time::Instant::now();

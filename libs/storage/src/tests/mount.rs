@@ -163,7 +163,7 @@ fn privileged_tree_is_that_of_gnu_tar() {
         return;
     };
     let layer = rich_layer();
-    let (record, _) = pull(&store, &image_of(&[layer.clone()]), "a").unwrap();
+    let (record, _) = pull(&store, &image_of(std::slice::from_ref(&layer)), "a").unwrap();
     let mount = store
         .mount_image(&record, &MountOptions::default())
         .unwrap();
