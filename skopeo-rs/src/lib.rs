@@ -76,7 +76,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Copy(copy::Args),
+    Copy(Box<copy::Args>),
     Inspect(inspect::Args),
     ListTags(list_tags::Args),
     ManifestDigest(manifest_digest::Args),
@@ -99,7 +99,7 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let writes_store = matches!(&cli.verb, Verb::Copy(args) if args.writes_store());
     let session = Session::new(cli.global, interrupt, writes_store)?;
     let done = match cli.verb {
-        Verb::Copy(args) => copy::run(args, &session),
+        Verb::Copy(args) => copy::run(*args, &session),
         Verb::Inspect(args) => inspect::run(args, &session),
         Verb::ListTags(args) => list_tags::run(args, &session),
         Verb::ManifestDigest(args) => manifest_digest::run(&args),

@@ -3,6 +3,11 @@
 //! Every difference that is meant is written in the row (`ours`) and in
 //! `docs/quirks/skopeo-rs.md`. What people read on standard error is not compared. A test is
 //! skipped, saying so, where Debian's `skopeo` or `docker-registry` is not installed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "what a test works with stops it at the first surprise"
+)]
 
 mod common;
 mod flags;

@@ -40,10 +40,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let mut out = Stdout::new();
     for path in &args.path {
         let reading = || format!("reading {} of {}", path.display(), args.image);
-        let mut content = tree
-            .lookup(path, true)
-            .and_then(|entry| entry.open())
-            .with_context(reading)?;
+        let entry = tree.lookup(path, true).with_context(reading)?;
+        let mut content = entry.open().with_context(reading)?;
         std::io::copy(&mut content, &mut out).with_context(reading)?;
     }
     out.flush()?;

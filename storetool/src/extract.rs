@@ -49,10 +49,11 @@ struct Extracted {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let store = session.look()?;
     let image = find_image(&store, &args.image)?;
-    let notes = store
-        .tree(&image)
-        .and_then(|tree| tree.extract(&args.path, &args.directory))
-        .with_context(|| format!("extracting {}", args.image))?;
+    let extracting = || format!("extracting {}", args.image);
+    let tree = store.tree(&image).with_context(extracting)?;
+    let notes = tree
+        .extract(&args.path, &args.directory)
+        .with_context(extracting)?;
     for note in &notes {
         term::program::say(&format!("storetool: note: {note}\n"));
     }

@@ -1,5 +1,10 @@
 //! The program on real stores: in, out, looked at, changed, checked. The driver is vfs, which
 //! works on every machine.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "what a test works with stops it at the first surprise"
+)]
 
 use std::fs;
 use std::io::Write as _;

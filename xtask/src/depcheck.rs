@@ -179,7 +179,15 @@ fn sources(package: &Package, complaints: &mut Vec<String>) -> anyhow::Result<()
     if row(name).is_none_or(|row| row == PROGRAMS) {
         return Ok(());
     }
+    // A module called tests is compiled for them alone.
+    let is_test = |path: &Path| {
+        path.components()
+            .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
+    };
     for (path, text) in rust_files(&folder.join("src"))? {
+        if is_test(path.strip_prefix(folder).unwrap_or(&path)) {
+            continue;
+        }
         let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
         for (number, line) in code.lines().enumerate() {
             let line = line.trim_start();

@@ -73,7 +73,8 @@ mod tests {
         assert!(!interrupt.is_set());
         assert_eq!(interrupt.exit_status(), None);
         signal_hook::low_level::raise(SIGTERM).unwrap();
-        assert!(interrupt.clone().is_set());
-        assert_eq!(interrupt.exit_status(), Some(143));
+        let clone = interrupt.clone();
+        assert!(interrupt.is_set() && clone.is_set());
+        assert_eq!(clone.exit_status(), Some(143));
     }
 }

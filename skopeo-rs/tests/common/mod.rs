@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use oci::Digest;
 use serde_json::{Value, json};
 
-pub const OURS: &str = env!("CARGO_BIN_EXE_skopeo-rs");
-pub const THEIRS: &str = "/usr/bin/skopeo";
-pub const REGISTRY: &str = "/usr/bin/docker-registry";
+pub(crate) const OURS: &str = env!("CARGO_BIN_EXE_skopeo-rs");
+pub(crate) const THEIRS: &str = "/usr/bin/skopeo";
+pub(crate) const REGISTRY: &str = "/usr/bin/docker-registry";
 
 /// A directory with images, and a registry that has them, too.
-pub struct World {
-    pub dir: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
     registry: Child,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Drop for World {
@@ -29,7 +29,7 @@ impl Drop for World {
 
 impl World {
     /// Makes the images, starts the registry and fills it with the original's help.
-    pub fn new() -> Option<World> {
+    pub(crate) fn new() -> Option<World> {
         if [THEIRS, REGISTRY]
             .iter()
             .any(|program| !Path::new(program).exists())
@@ -70,12 +70,12 @@ impl World {
         Some(world)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Runs a program; `{D}` is the directory, `{R}` the registry.
-    pub fn run(&self, program: &str, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, program: &str, args: &[&str]) -> Output {
         let args = args.iter().map(|arg| {
             arg.replace("{D}", self.dir.path().to_str().unwrap())
                 .replace("{R}", &format!("127.0.0.1:{}", self.port))
@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Runs both on one row and compares.
-    pub fn compare(&self, row: &Row) {
+    pub(crate) fn compare(&self, row: &Row) {
         let args: Vec<&str> = row
             .args
             .split(' ')
@@ -127,7 +127,7 @@ impl World {
 
 /// How standard outputs are compared.
 #[derive(Clone, Copy)]
-pub enum Stdout {
+pub(crate) enum Stdout {
     /// To the byte.
     Equal,
     /// As sets of lines: layers are copied in any order.
@@ -139,14 +139,14 @@ pub enum Stdout {
 }
 
 /// A command line; blanks separate arguments, `~` stands for a blank in one.
-pub struct Row {
+pub(crate) struct Row {
     args: &'static str,
     stdout: Stdout,
     /// Our exit status where it differs on purpose.
     ours: Option<i32>,
 }
 
-pub const fn row(args: &'static str, stdout: Stdout) -> Row {
+pub(crate) const fn row(args: &'static str, stdout: Stdout) -> Row {
     Row {
         args,
         stdout,
@@ -154,7 +154,7 @@ pub const fn row(args: &'static str, stdout: Stdout) -> Row {
     }
 }
 
-pub const fn quirk(args: &'static str, stdout: Stdout, ours: i32) -> Row {
+pub(crate) const fn quirk(args: &'static str, stdout: Stdout, ours: i32) -> Row {
     Row {
         args,
         stdout,
@@ -162,17 +162,17 @@ pub const fn quirk(args: &'static str, stdout: Stdout, ours: i32) -> Row {
     }
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-pub fn sorted(text: &str) -> Vec<&str> {
+pub(crate) fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
     lines
 }
 
-pub fn without_layers_data(text: &str) -> String {
+pub(crate) fn without_layers_data(text: &str) -> String {
     let mut inside = false;
     let mut kept = String::new();
     for line in text.split_inclusive('\n') {
@@ -187,7 +187,7 @@ pub fn without_layers_data(text: &str) -> String {
 
 /// Starts a registry that keeps its files in `dir`; `top` and `http` are more of its
 /// configuration.
-pub fn start_registry(dir: &Path, top: &str, http: &str) -> (Child, u16) {
+pub(crate) fn start_registry(dir: &Path, top: &str, http: &str) -> (Child, u16) {
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -221,7 +221,7 @@ pub fn start_registry(dir: &Path, top: &str, http: &str) -> (Child, u16) {
 }
 
 /// `layout:one` has two layers, `layout:list` is a list of two platforms.
-pub fn make_images(dir: &Path) {
+pub(crate) fn make_images(dir: &Path) {
     for name in ["home", "gnupg", "run"] {
         fs::create_dir_all(dir.join(name)).unwrap();
     }
@@ -248,30 +248,30 @@ pub fn make_images(dir: &Path) {
     layout.finish(&[("one", one), ("list", index)]);
 }
 
-pub fn with_platform(descriptor: &Value, architecture: &str) -> Value {
+pub(crate) fn with_platform(descriptor: &Value, architecture: &str) -> Value {
     let mut descriptor = descriptor.clone();
     descriptor["platform"] = json!({"architecture": architecture, "os": "linux"});
     descriptor
 }
 
 /// An OCI layout, made by hand.
-pub struct Layout(PathBuf);
+pub(crate) struct Layout(PathBuf);
 
 impl Layout {
-    pub fn new(path: &Path) -> Layout {
+    pub(crate) fn new(path: &Path) -> Layout {
         fs::create_dir_all(path.join("blobs/sha256")).unwrap();
         fs::write(path.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
         Layout(path.to_owned())
     }
 
-    pub fn put(&self, bytes: &[u8], media_type: &str) -> Value {
+    pub(crate) fn put(&self, bytes: &[u8], media_type: &str) -> Value {
         let digest = Digest::sha256(bytes);
         fs::write(self.0.join("blobs/sha256").join(digest.hex()), bytes).unwrap();
         json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()})
     }
 
     /// A gzipped tar with one file; returns its descriptor and its diff id.
-    pub fn layer(&self, name: &str, content: &str) -> (Value, String) {
+    pub(crate) fn layer(&self, name: &str, content: &str) -> (Value, String) {
         let work = self.0.with_extension(name);
         fs::create_dir_all(&work).unwrap();
         fs::write(work.join(name), content).unwrap();
@@ -301,7 +301,7 @@ impl Layout {
         (self.put(&gzip.stdout, media_type), diff_id)
     }
 
-    pub fn image(&self, architecture: &str, layers: &[&(Value, String)]) -> Value {
+    pub(crate) fn image(&self, architecture: &str, layers: &[&(Value, String)]) -> Value {
         let diff_ids: Vec<&String> = layers.iter().map(|(_, diff_id)| diff_id).collect();
         let config = json!({
             "created": "2020-01-02T03:04:05.678Z",
@@ -333,7 +333,7 @@ impl Layout {
         )
     }
 
-    pub fn finish(&self, names: &[(&str, Value)]) {
+    pub(crate) fn finish(&self, names: &[(&str, Value)]) {
         let manifests: Vec<Value> = names
             .iter()
             .map(|(name, descriptor)| {

@@ -65,34 +65,38 @@ fn logins_of_either_side() {
     let authfile = authfile.to_str().unwrap().to_owned();
     let layout = "oci:{D}/layout:one";
     let out = "dir:{D}/out";
-    let logins: [&[&str]; 3] = [
-        &["creds", "user:secret"],
-        &["username", "user", "password", "secret"],
-        &["authfile", &authfile],
+    let logins = [
+        [
+            "--creds user:secret",
+            "--src-creds user:secret",
+            "--dest-creds user:secret",
+        ],
+        [
+            "--username user --password secret",
+            "--src-username user --src-password secret",
+            "--dest-username user --dest-password secret",
+        ],
+        [
+            "--authfile {D}/auth.json",
+            "--src-authfile {D}/auth.json",
+            "--dest-authfile {D}/auth.json",
+        ],
     ];
     for login in logins {
-        let flags = |prefix: &str| -> Vec<String> {
-            let pairs = login.chunks(2);
-            pairs
-                .flat_map(|pair| [format!("--{prefix}{}", pair[0]), pair[1].to_owned()])
-                .collect()
+        let run = |verb: &str, login: &str, rest: &[&str]| {
+            let login: Vec<&str> = login.split(' ').collect();
+            ok(&world, &[&[verb], &login[..], rest].concat());
         };
-        let run = |verb: &str, prefix: &str, rest: &[&str]| {
-            let flags = flags(prefix);
-            let mut all = vec![verb];
-            all.extend(flags.iter().map(String::as_str));
-            all.extend(rest);
-            ok(&world, &all)
-        };
+        let [bare, source, destination] = login;
         run(
             "copy",
-            "dest-",
+            destination,
             &["--dest-tls-verify=false", layout, &image],
         );
-        run("copy", "src-", &["--src-tls-verify=false", &image, out]);
-        run("inspect", "", &["--tls-verify=false", &image]);
+        run("copy", source, &["--src-tls-verify=false", &image, out]);
+        run("inspect", bare, &["--tls-verify=false", &image]);
         let repository = image.trim_end_matches(":1");
-        run("list-tags", "", &["--tls-verify=false", repository]);
+        run("list-tags", bare, &["--tls-verify=false", repository]);
     }
     // One file for both sides.
     let both = [

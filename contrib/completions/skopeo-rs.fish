@@ -1,0 +1,211 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_skopeo_rs_global_optspecs
+    string join \n debug policy= insecure-policy require-signed registries.d= registries-conf= override-arch= override-os= override-variant= command-timeout= tmpdir= user-agent-prefix= tls-verify= h/help V/version
+end
+
+function __fish_skopeo_rs_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_skopeo_rs_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_skopeo_rs_using_subcommand
+    set -l cmd (__fish_skopeo_rs_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l tls-verify -d 'The old place of the flag that each image has now' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -s V -l version -d 'Print version'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "copy" -d 'Copy an image from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "inspect" -d 'Show what an image is, without copying it'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-sign" -d 'Create a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-verify" -d 'Verify a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l multi-arch -d 'Which instances of a list are copied (default system)' -r -f -a "system\t'The one for this platform (see --override-arch)'
+all\t'All of them, and the list'
+index-only\t'The list alone; its instances must be at the destination'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s f -l format -d 'Write manifests in this format (default: that of the source where the destination takes it)' -r -f -a "oci\t'OCI image manifests'
+v2s2\t'Docker schema 2'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l additional-tag -d 'Write more names into a docker-archive: (can be repeated)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l digestfile -d 'Write the digest of the copied manifest, or list, to this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l image-parallel-copies -d 'Copy so many layers at once (0 or default: 6)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l progress -d 'How progress is shown on standard error' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line per event'
+json\t'One JSON object per event'
+none\t'Nothing'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by -d 'Sign the copy with this secret key of the GnuPG home: fingerprint, id or user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-passphrase-file -d 'Read the passphrase of the key from the first line of this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-identity -d 'Sign this name instead of the destination\'s' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l authfile -d 'Read credentials of both sides from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-username -d 'Be this user at the registry' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-password -d 'The password of the user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-registry-token -d 'Send this bearer token' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-authfile -d 'Read credentials from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-username -d 'Be this user at the registry' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-password -d 'The password of the user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-registry-token -d 'Send this bearer token' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-authfile -d 'Read credentials from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compress-format -d 'Compress layers in this format where the destination compresses' -r -f -a "gzip\t'Readable everywhere'
+zstd\t'Smaller and faster, needs OCI manifests'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compress-level -d 'Compress at this level (gzip 1 to 9, zstd 1 to 20)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s a -l all -d 'Copy every instance of a list, and the list'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l preserve-digests -d 'Fail rather than change any digest'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s q -l quiet -d 'Print nothing but errors'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l remove-signatures -d 'Leave the signatures of the source behind; the policy sees them nevertheless'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-no-creds -d 'Be nobody, even when the credential file knows somebody'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-no-creds -d 'Be nobody, even when the credential file knows somebody'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compress -d 'dir: only: compress layers that are not compressed'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-decompress -d 'dir: only: decompress layers that are compressed'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-oci-accept-uncompressed-layers -d 'oci: only: keep layers uncompressed that are (default: compress them)'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-force-compress-format -d 'Do not use layers at the destination that are compressed otherwise'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-precompute-digests -d 'Know the digest of a layer before it is uploaded, by way of a temporary file'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -s f -l format -d 'Print by this Go template' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l username -d 'Be this user at the registry' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l password -d 'The password of the user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l registry-token -d 'Send this bearer token' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l authfile -d 'Read credentials from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l raw -d 'Print the manifest (the configuration with --config) byte for byte'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l config -d 'Print the configuration of the image'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -s n -l no-tags -d 'Do not list the tags of the repository, which saves requests'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l no-creds -d 'Be nobody, even when the credential file knows somebody'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l username -d 'Be this user at the registry' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l password -d 'The password of the user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l registry-token -d 'Send this bearer token' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l authfile -d 'Read credentials from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l lines -d 'Print one tag a line instead of JSON'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l no-creds -d 'Be nobody, even when the credential file knows somebody'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -s o -l output -d 'Write the signature to this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l passphrase-file -d 'Read the passphrase of the key from the first line of this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-sign" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l public-key-file -d 'Read public keys from this file (default: the GnuPG home)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "copy" -d 'Copy an image from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "inspect" -d 'Show what an image is, without copying it'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "standalone-sign" -d 'Create a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "standalone-verify" -d 'Verify a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
