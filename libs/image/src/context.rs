@@ -81,7 +81,7 @@ impl Context {
         let client = Client::new(self.client.clone()).map_err(|source| ImageError::Registry {
             act: "starting",
             name: "registry client".to_owned(),
-            source,
+            source: Box::new(source),
         })?;
         Ok(shared.client.insert(client).clone())
     }
@@ -104,7 +104,7 @@ impl Context {
         let store = Store::open(options).map_err(|source| ImageError::Store {
             act: "opening",
             name: options.root.display().to_string(),
-            source,
+            source: Box::new(source),
         })?;
         Ok(Arc::clone(shared.store.insert(Arc::new(store))))
     }

@@ -126,11 +126,11 @@ pub(crate) fn config_for(
     if *target == manifest.media_type {
         return (descriptor.clone(), None);
     }
-    if *target == MediaType::OciManifest {
-        if let Some(config) = config() {
-            let bytes = config.to_oci_bytes();
-            return (Descriptor::of(MediaType::OciConfig, &bytes), Some(bytes));
-        }
+    if *target == MediaType::OciManifest
+        && let Some(config) = config()
+    {
+        let bytes = config.to_oci_bytes();
+        return (Descriptor::of(MediaType::OciConfig, &bytes), Some(bytes));
     }
     let mut descriptor = descriptor.clone();
     descriptor.media_type = MediaType::DockerConfig;
@@ -295,13 +295,13 @@ mod tests {
         assert_eq!(oci.media_type, MediaType::OciLayer(Compression::Gzip));
         let plain = CopiedLayer {
             compression: Some(Compression::None),
-            ..same.clone()
+            ..same
         };
         let oci = layer(&before, &plain, &MediaType::OciManifest).unwrap();
         assert_eq!(oci.media_type, MediaType::OciLayer(Compression::None));
         let zstd = CopiedLayer {
             compression: Some(Compression::Zstd),
-            ..same
+            ..plain
         };
         assert!(layer(&before, &zstd, &MediaType::DockerManifest).is_err());
     }

@@ -23,7 +23,7 @@ pub enum ImageError {
         /// The image.
         name: String,
         /// What was wrong.
-        source: ConfigError,
+        source: Box<ConfigError>,
     },
     /// The configuration forbids the registry.
     #[error("registry {host} is blocked in the configuration")]
@@ -39,7 +39,7 @@ pub enum ImageError {
         /// On what.
         name: String,
         /// How it failed.
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// Neither the mirrors nor the registry itself gave the image.
     #[error("reading manifest of {name} (mirrors failed too: {mirrors})")]
@@ -49,7 +49,7 @@ pub enum ImageError {
         /// Each mirror and its failure.
         mirrors: String,
         /// How the registry itself failed.
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// The system refused something.
     #[error("{act} {}", path.display())]
@@ -81,8 +81,8 @@ pub enum ImageError {
         limit: u64,
     },
     /// A blob has another size or digest than it ought to have.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
+    #[error("checking content")]
+    Blob(#[source] Box<BlobError>),
     /// A manifest was refused.
     #[error("reading manifest {digest} of {name}")]
     Manifest {
@@ -91,7 +91,7 @@ pub enum ImageError {
         /// The manifest, or what it was asked for by.
         digest: String,
         /// Why.
-        source: ManifestError,
+        source: Box<ManifestError>,
     },
     /// A configuration was refused.
     #[error("reading configuration of {name}")]
@@ -99,7 +99,7 @@ pub enum ImageError {
         /// The image.
         name: String,
         /// Why.
-        source: oci::image_config::ConfigError,
+        source: Box<oci::image_config::ConfigError>,
     },
     /// A document of a layout or archive is no JSON of the form it ought to have.
     #[error("reading {document} of {name}")]
@@ -109,7 +109,7 @@ pub enum ImageError {
         /// The image.
         name: String,
         /// Why.
-        source: oci::json::JsonError,
+        source: Box<oci::json::JsonError>,
     },
     /// The image is not there.
     #[error("{name}: no such image")]
@@ -175,7 +175,7 @@ pub enum ImageError {
         /// The archive.
         path: PathBuf,
         /// Why.
-        source: archive::tarfile::TarError,
+        source: Box<archive::tarfile::TarError>,
     },
     /// Somebody else holds the lock of a layout for too long.
     #[error("{}: somebody else is writing and does not end", path.display())]
@@ -191,7 +191,7 @@ pub enum ImageError {
         /// Which, from 1.
         number: usize,
         /// Why.
-        source: signing::StoredError,
+        source: Box<signing::StoredError>,
     },
     /// There are more signatures than are looked at.
     #[error("{name}: more than {limit} {what} of signatures")]
@@ -225,7 +225,7 @@ pub enum ImageError {
         /// On what.
         name: String,
         /// How it failed.
-        source: storage::StoreError,
+        source: Box<storage::StoreError>,
     },
     /// The store takes an image only as it was received.
     #[error("{name}: the store keeps manifests as they were received and takes no edited one")]
@@ -251,6 +251,12 @@ pub enum ImageError {
         /// Diff ids in the configuration.
         diff_ids: usize,
     },
+}
+
+impl From<BlobError> for ImageError {
+    fn from(error: BlobError) -> Self {
+        Self::Blob(Box::new(error))
+    }
 }
 
 impl ImageError {

@@ -192,7 +192,7 @@ fn read_config(source: &dyn ImageSource, image: &ImageManifest) -> Result<ImageC
             source,
             ImageError::ImageConfig {
                 name,
-                source: error,
+                source: Box::new(error),
             },
         )
     })

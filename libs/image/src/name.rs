@@ -404,10 +404,10 @@ fn archive(name: &str, rest: &str) -> Result<ArchiveName, NameError> {
 }
 
 fn source_index(digits: &str) -> Result<usize, NameError> {
-    if digits.bytes().all(|b| b.is_ascii_digit()) {
-        if let Ok(index) = digits.parse() {
-            return Ok(index);
-        }
+    if digits.bytes().all(|b| b.is_ascii_digit())
+        && let Ok(index) = digits.parse()
+    {
+        return Ok(index);
     }
     Err(NameError::Index(format!("@{digits}")))
 }

@@ -81,6 +81,6 @@ pub(crate) fn repository_tags(
         .map_err(|source| ImageError::Registry {
             act: "listing tags of",
             name: remote.name.clone(),
-            source,
+            source: Box::new(source),
         })
 }

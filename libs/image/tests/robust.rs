@@ -1,4 +1,9 @@
 //! Hostile and broken input, several writers, interruption: nothing wrong becomes visible.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 

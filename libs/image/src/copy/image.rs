@@ -232,7 +232,7 @@ impl Engine<'_> {
     ) -> Result<(), CopyError> {
         let failed = |source| CopyError::Blob {
             digest: descriptor.digest,
-            source,
+            source: Box::new(source),
         };
         let unread = written.is_none() && config.bytes.get().is_none();
         if unread && self.sink.has_blob(descriptor).map_err(failed)? {
@@ -330,7 +330,10 @@ impl<'a> Config<'a> {
             return Ok(bytes);
         }
         let digest = self.descriptor.digest;
-        let failed = |source| CopyError::Blob { digest, source };
+        let failed = |source| CopyError::Blob {
+            digest,
+            source: Box::new(source),
+        };
         let reader = self.engine.source.blob(self.descriptor).map_err(failed)?;
         let bytes = read_document(reader, self.descriptor, limits::CONFIG_BYTES)
             .map_err(|error| failed(ImageError::Stream(error)))?;
@@ -347,8 +350,10 @@ impl<'a> Config<'a> {
         }
         let name = self.engine.source.name().to_string();
         let parsed = ImageConfig::parse(self.bytes()?).map_err(|source| {
-            self.engine
-                .source_failed(ImageError::ImageConfig { name, source })
+            self.engine.source_failed(ImageError::ImageConfig {
+                name,
+                source: Box::new(source),
+            })
         })?;
         Ok(Some(self.parsed.get_or_init(|| parsed)))
     }
@@ -392,8 +397,8 @@ fn check_diff_ids(
         if copied.compression == Some(Compression::None) && copied.digest != diff_id.0 {
             return Err(CopyError::DiffId {
                 layer: layer.digest,
-                expected: diff_id.0,
-                actual: copied.digest,
+                expected: Box::new(diff_id.0),
+                actual: Box::new(copied.digest),
             });
         }
     }

@@ -13,6 +13,7 @@ use super::{CopyError, Engine, PARALLEL_LAYERS};
 use crate::blob::fill;
 use crate::convert::CopiedLayer;
 use crate::error::ImageError;
+use crate::name::ImageName;
 use crate::progress::{LayerOutcome, LayerPlan, Note};
 use crate::sink::{Blob, LayerCompression};
 
@@ -40,14 +41,7 @@ impl Engine<'_> {
             })
             .collect();
         self.progress.plan(&plans);
-        let workers = if self.source.parallel_blobs() && self.sink.parallel_blobs() {
-            self.options
-                .parallel
-                .map_or(PARALLEL_LAYERS, usize::from)
-                .min(layers.len())
-        } else {
-            1
-        };
+        let workers = self.workers().min(layers.len());
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);
         let done: Mutex<Vec<Option<CopiedLayer>>> = Mutex::new(vec![None; layers.len()]);
@@ -67,7 +61,7 @@ impl Engine<'_> {
                         // Those that stop because of the first failure have nothing to say.
                         first.get_or_insert(CopyError::Blob {
                             digest: layer.digest,
-                            source,
+                            source: Box::new(source),
                         });
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -92,6 +86,25 @@ impl Engine<'_> {
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Without a failure every worker went on until no layer was left.
         Ok(done.into_iter().flatten().collect())
+    }
+
+    fn workers(&self) -> usize {
+        if !(self.source.parallel_blobs() && self.sink.parallel_blobs()) {
+            return 1;
+        }
+        let wanted = self.options.parallel.map_or(PARALLEL_LAYERS, usize::from);
+        let sink_host = match self.sink.name() {
+            ImageName::Docker(name) => Some(name.reference.repository().host().to_owned()),
+            _ => None,
+        };
+        match (self.source.repository(), sink_host) {
+            // Each layer takes two connections of the one registry. With fewer than two for each,
+            // all may be held by uploads that wait for downloads.
+            (Some((from, _)), Some(to)) if from == to => wanted
+                .min(self.context.client.max_connections_per_host / 2)
+                .max(1),
+            _ => wanted,
+        }
     }
 
     fn copy_layer(

@@ -169,7 +169,7 @@ pub enum CopyError {
         /// The blob.
         digest: Digest,
         /// How.
-        source: ImageError,
+        source: Box<ImageError>,
     },
     /// The destination cannot hold the signatures that the source has.
     #[error("Can not copy signatures to {name} (they can be left behind with --remove-signatures)")]
@@ -227,9 +227,9 @@ pub enum CopyError {
         /// The blob.
         layer: Digest,
         /// The diff id in the configuration.
-        expected: Digest,
+        expected: Box<Digest>,
         /// The digest of the content.
-        actual: Digest,
+        actual: Box<Digest>,
     },
     /// Signing needs the name under which the copy will be found.
     #[error("cannot sign: {name} has no docker reference with a tag or digest, give an identity")]
@@ -250,8 +250,8 @@ impl CopyError {
         match self {
             Self::Source { source, .. }
             | Self::Sink { source, .. }
-            | Self::Blob { source, .. }
             | Self::Signatures { source, .. } => Some(source),
+            Self::Blob { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -385,9 +385,8 @@ struct Engine<'a> {
 
 impl Engine<'_> {
     fn run(&self) -> Result<CopyReport, CopyError> {
-        let list = match self.top.manifest() {
-            Manifest::Index(list) => list,
-            _ => return self.copy_image(self.top.clone(), None, false),
+        let Manifest::Index(list) = self.top.manifest() else {
+            return self.copy_image(self.top.clone(), None, false);
         };
         if self.options.instances != Instances::System {
             return self.copy_list(list);

@@ -76,7 +76,7 @@ impl ImageSource for DirSource {
         parsed.map_err(|source| ImageError::Manifest {
             name: self.name.to_string(),
             digest: instance.map_or_else(|| "manifest.json".to_owned(), Digest::to_string),
-            source,
+            source: Box::new(source),
         })
     }
 

@@ -289,7 +289,7 @@ impl ImageSink for DockerArchiveSink {
             .map_err(|source| ImageError::Manifest {
                 name: self.name.to_string(),
                 digest: manifest.digest.to_string(),
-                source,
+                source: Box::new(source),
             })?;
         let Manifest::Image(image) = parsed.manifest() else {
             return Err(ImageError::ManifestType {

@@ -61,7 +61,7 @@ impl DockerArchiveSource {
         let config = read_member(&members, &name, &item.config, limits::CONFIG_BYTES)?;
         let parsed = ImageConfig::parse(&config).map_err(|source| ImageError::ImageConfig {
             name: name.to_string(),
-            source,
+            source: Box::new(source),
         })?;
         let diff_ids = &parsed.rootfs.diff_ids;
         if item.layers.len() != diff_ids.len() {
@@ -92,7 +92,7 @@ impl DockerArchiveSource {
             .map_err(|source| ImageError::Manifest {
                 name: name.to_string(),
                 digest: "manifest.json".to_owned(),
-                source,
+                source: Box::new(source),
             })?;
         Ok(Self {
             name,
@@ -112,7 +112,7 @@ pub(crate) fn read_items(members: &Index, name: &ImageName) -> Result<Vec<Item>,
     json::from_slice(&bytes, MANIFEST_BYTES).map_err(|source| ImageError::Document {
         document: "manifest.json",
         name: name.to_string(),
-        source,
+        source: Box::new(source),
     })
 }
 

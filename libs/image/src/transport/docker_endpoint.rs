@@ -81,7 +81,7 @@ pub(crate) fn remote(
 fn config_failed(reference: &Reference, source: ConfigError) -> ImageError {
     ImageError::Config {
         name: reference.to_string(),
-        source,
+        source: Box::new(source),
     }
 }
 
@@ -138,7 +138,7 @@ impl Signatures {
                 .map_err(|source| ImageError::Registry {
                     act: "reading signature",
                     name: url.clone(),
-                    source,
+                    source: Box::new(source),
                 })
         })
     }

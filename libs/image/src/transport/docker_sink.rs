@@ -79,7 +79,7 @@ impl DockerSink {
         ImageError::Registry {
             act,
             name: self.remote.name.clone(),
-            source,
+            source: Box::new(source),
         }
     }
 

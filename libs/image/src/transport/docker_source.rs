@@ -92,7 +92,7 @@ impl DockerSource {
         ImageError::Registry {
             act,
             name: self.remote.name.clone(),
-            source,
+            source: Box::new(source),
         }
     }
 }
@@ -112,7 +112,7 @@ fn fetch(remote: Remote, which: &TagOrDigest, name: &ImageName) -> Result<Fetche
         .map_err(|source| ImageError::Registry {
             act: "reading manifest of",
             name: name.to_string(),
-            source,
+            source: Box::new(source),
         })?;
     Ok((remote, bytes, media_type))
 }
@@ -143,7 +143,7 @@ impl ImageSource for DockerSource {
             .map_err(|source| ImageError::Manifest {
                 name: self.name.to_string(),
                 digest: digest.to_string(),
-                source,
+                source: Box::new(source),
             });
         }
         self.remote

@@ -75,7 +75,7 @@ impl LayoutIndex {
         let broken = |source| ImageError::Document {
             document: "index.json",
             name: name.to_string(),
-            source,
+            source: Box::new(source),
         };
         // The strict reader first: it refuses what a lenient one would read in two ways.
         json::parse(bytes, limits::MANIFEST_BYTES).map_err(broken)?;
@@ -99,7 +99,7 @@ impl LayoutIndex {
     }
 
     /// Writes the index.
-    pub(crate) fn to_bytes(mut self) -> Result<Vec<u8>, serde_json::Error> {
+    pub(crate) fn into_bytes(mut self) -> Result<Vec<u8>, serde_json::Error> {
         self.members.manifests = Some(self.entries.into_iter().map(|(_, raw)| raw).collect());
         serde_json::to_vec(&self.members)
     }
@@ -203,16 +203,16 @@ fn to_raw(descriptor: &Descriptor) -> Result<Box<RawValue>, serde_json::Error> {
     serde_json::from_slice(&bytes)
 }
 
+/// An open file and its length in bytes.
+pub(crate) type Opened = (Box<dyn Read + Send>, u64);
+
 /// The files of a layout, wherever they are.
 pub(crate) trait LayoutFiles: Send + Sync {
     /// Opens a file and says how long it is; `None` when it is absent.
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, ImageError>;
+    fn open(&self, name: &str) -> Result<Option<Opened>, ImageError>;
 
     /// Opens a blob, which may lie elsewhere.
-    fn open_blob(
-        &self,
-        digest: &Digest,
-    ) -> Result<Option<(Box<dyn Read + Send>, u64)>, ImageError> {
+    fn open_blob(&self, digest: &Digest) -> Result<Option<Opened>, ImageError> {
         self.open(&format!("blobs/{}", blob_path(digest)))
     }
 }
@@ -238,7 +238,7 @@ impl<F: LayoutFiles> LayoutSource<F> {
         Ok(Self { name, files, top })
     }
 
-    fn open_sized(&self, digest: &Digest) -> Result<(Box<dyn Read + Send>, u64), ImageError> {
+    fn open_sized(&self, digest: &Digest) -> Result<Opened, ImageError> {
         self.files
             .open_blob(digest)?
             .ok_or_else(|| ImageError::UnknownBlob {
@@ -276,7 +276,7 @@ impl<F: LayoutFiles> ImageSource for LayoutSource<F> {
             ImageError::Manifest {
                 name: self.name.to_string(),
                 digest: digest.to_string(),
-                source,
+                source: Box::new(source),
             }
         })
     }
@@ -358,7 +358,7 @@ mod tests {
         index.add(entry("a"), Some("latest")).unwrap();
         index.add(entry("b"), Some("latest")).unwrap();
         index.add(entry("a"), None).unwrap();
-        let bytes = index.to_bytes().unwrap();
+        let bytes = index.into_bytes().unwrap();
         let text = String::from_utf8(bytes.clone()).unwrap();
         assert!(
             text.starts_with(r#"{"schemaVersion":2,"manifests":[{"size":1, "#),

@@ -189,7 +189,7 @@ impl ImageSink for OciArchiveSink {
                 .add(top, ref_name)
                 .map_err(|error| failed(error.into()))?;
         }
-        let bytes = index.to_bytes().map_err(|error| {
+        let bytes = index.into_bytes().map_err(|error| {
             ImageError::inconsistent(&name, format!("writing index.json: {error}"))
         })?;
         tar.file("index.json", bytes.len() as u64, bytes.as_slice())

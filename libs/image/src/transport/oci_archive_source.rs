@@ -5,14 +5,14 @@ use std::io::Read;
 use crate::context::Context;
 use crate::error::ImageError;
 use crate::name::{ImageName, LayoutName};
-use crate::transport::layout::{LayoutFiles, LayoutSource};
+use crate::transport::layout::{LayoutFiles, LayoutSource, Opened};
 use crate::transport::spool::{Index, open_archive};
 
 /// The members of the tar, which may be called `./NAME`.
 pub(crate) struct Members(Index);
 
 impl LayoutFiles for Members {
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, ImageError> {
+    fn open(&self, name: &str) -> Result<Option<Opened>, ImageError> {
         let Some(size) = self.0.size(name) else {
             return Ok(None);
         };

@@ -155,7 +155,7 @@ impl OciSink {
         };
         let bytes = index
             .add(top, ref_name)
-            .and_then(|()| index.to_bytes())
+            .and_then(|()| index.into_bytes())
             .map_err(|error| {
                 ImageError::inconsistent(&self.name, format!("writing index.json: {error}"))
             })?;

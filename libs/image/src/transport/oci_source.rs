@@ -8,7 +8,7 @@ use crate::context::EndpointOptions;
 use crate::error::ImageError;
 use crate::files::Root;
 use crate::name::{ImageName, LayoutName};
-use crate::transport::layout::{LayoutFiles, LayoutSource, blob_path};
+use crate::transport::layout::{LayoutFiles, LayoutSource, Opened, blob_path};
 
 /// The files of a layout directory.
 pub(crate) struct Directory {
@@ -17,14 +17,11 @@ pub(crate) struct Directory {
 }
 
 impl LayoutFiles for Directory {
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, ImageError> {
+    fn open(&self, name: &str) -> Result<Option<Opened>, ImageError> {
         open(&self.root, name)
     }
 
-    fn open_blob(
-        &self,
-        digest: &Digest,
-    ) -> Result<Option<(Box<dyn Read + Send>, u64)>, ImageError> {
+    fn open_blob(&self, digest: &Digest) -> Result<Option<Opened>, ImageError> {
         match &self.shared {
             Some(shared) => open(shared, &blob_path(digest)),
             None => open(&self.root, &format!("blobs/{}", blob_path(digest))),
@@ -32,7 +29,7 @@ impl LayoutFiles for Directory {
     }
 }
 
-fn open(root: &Root, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, ImageError> {
+fn open(root: &Root, name: &str) -> Result<Option<Opened>, ImageError> {
     let file = root.open_file_if_any(name)?;
     Ok(file.map(|(file, size)| (Box::new(file) as Box<dyn Read + Send>, size)))
 }

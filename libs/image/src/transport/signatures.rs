@@ -34,7 +34,7 @@ pub(crate) fn read_numbered(
             ImageError::Signature {
                 name: name.to_string(),
                 number,
-                source,
+                source: Box::new(source),
             }
         })?);
     }
@@ -59,7 +59,7 @@ pub(crate) fn to_stored(
                 .map_err(|source| ImageError::Signature {
                     name: name.to_string(),
                     number,
-                    source,
+                    source: Box::new(source),
                 })
         })
         .collect()

@@ -37,7 +37,7 @@ pub(crate) fn open_archive(path: &Path, context: &Context) -> Result<Index, Imag
     };
     TarIndex::scan(file, TarLimits::default()).map_err(|source| ImageError::Archive {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     })
 }
 

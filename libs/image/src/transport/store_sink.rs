@@ -64,7 +64,7 @@ impl StoreSink {
         ImageError::Store {
             act: "writing",
             name: self.name.to_string(),
-            source,
+            source: Box::new(source),
         }
     }
 
@@ -255,7 +255,7 @@ impl ImageSink for StoreSink {
             .map_err(|source| ImageError::Store {
                 act: "writing",
                 name: name.to_string(),
-                source,
+                source: Box::new(source),
             })?;
         Ok(Some(Stored { record, totals }))
     }

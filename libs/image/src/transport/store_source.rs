@@ -43,7 +43,7 @@ impl StoreSource {
             ImageError::Store {
                 act: "reading",
                 name: name.to_string(),
-                source,
+                source: Box::new(source),
             }
         };
         let record = store.image(&wanted.text).map_err(failed)?;
@@ -51,7 +51,7 @@ impl StoreSource {
         let refused = |source| ImageError::Manifest {
             name: name.to_string(),
             digest: record.manifest.to_string(),
-            source,
+            source: Box::new(source),
         };
         let stored =
             RawManifest::parse_expecting(bytes, None, &record.manifest).map_err(refused)?;
@@ -108,7 +108,7 @@ impl StoreSource {
         ImageError::Store {
             act: "reading",
             name: self.name.to_string(),
-            source,
+            source: Box::new(source),
         }
     }
 

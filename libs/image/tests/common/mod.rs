@@ -1,5 +1,10 @@
 //! Small images made by hand, a registry, the original tool, and ours called the same way.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -319,6 +324,10 @@ impl Progress for Recorder {
 }
 
 /// Copies with everything given.
+#[expect(
+    clippy::result_large_err,
+    reason = "the error is matched on, once per test"
+)]
 pub(crate) fn copy_with(
     context: &Context,
     from: &str,
