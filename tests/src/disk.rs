@@ -25,7 +25,16 @@ impl Disk {
         file.set_len(size_mib << 20).expect("a sparse file");
         let mount = dir.path().join("mnt");
         std::fs::create_dir(&mount).expect("a directory");
-        sh(&["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"], &image);
+        sh(
+            &[
+                "mkfs.ext4",
+                "-q",
+                "-F",
+                "-E",
+                "lazy_itable_init=0,lazy_journal_init=0",
+            ],
+            &image,
+        );
         let status = Command::new("mount")
             .args(["-o", "loop"])
             .args([&image, &mount])
@@ -48,25 +57,40 @@ impl Disk {
             .output()
             .expect("stat starts");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let numbers: Vec<u64> =
-            text.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+        let numbers: Vec<u64> = text
+            .split_whitespace()
+            .map(|word| word.parse().expect("a number"))
+            .collect();
         (numbers[0] - numbers[1]) * numbers[2]
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let status = Command::new("umount").arg("--recursive").arg(&self.mount).status();
+        let status = Command::new("umount")
+            .arg("--recursive")
+            .arg(&self.mount)
+            .status();
         if !status.is_ok_and(|status| status.success()) {
             // Somebody is still in it: at least nobody new can come, and it goes with the last one.
-            let _ = Command::new("umount").arg("--lazy").arg(&self.mount).status();
+            let _ = Command::new("umount")
+                .arg("--lazy")
+                .arg(&self.mount)
+                .status();
         }
         let _ = self.dir.path();
     }
 }
 
 fn sh(command: &[&str], last: &Path) {
-    let output =
-        Command::new(command[0]).args(&command[1..]).arg(last).output().expect("the program starts");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .arg(last)
+        .output()
+        .expect("the program starts");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

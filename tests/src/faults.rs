@@ -11,7 +11,9 @@ use std::process::{Command, Stdio};
 use crate::programs::Ran;
 
 fn injector(name: &str) -> Command {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("faults").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("faults")
+        .join(name);
     let mut command = Command::new("python3");
     command.arg(path).stdin(Stdio::null());
     command
@@ -65,11 +67,19 @@ pub fn calls(prefix: &Path, command: &[OsString]) -> Vec<Call> {
 /// `number`-th call below `prefix`; with `persist` each later one fails too.
 pub fn at(number: usize, what: &str, persist: bool, prefix: &Path, command: &[OsString]) -> Ran {
     let mut injector = injector("sysfault.py");
-    injector.args(["--at", &number.to_string(), "--do", what]).arg("--prefix").arg(prefix);
+    injector
+        .args(["--at", &number.to_string(), "--do", what])
+        .arg("--prefix")
+        .arg(prefix);
     if persist {
         injector.arg("--persist");
     }
-    injector.arg("--").args(command).output().expect("python3 starts").into()
+    injector
+        .arg("--")
+        .args(command)
+        .output()
+        .expect("python3 starts")
+        .into()
 }
 
 /// Records what `command` (a line for sh; `$PL_MNT` is the disk, lines to `$PL_MARK_FD`
@@ -80,7 +90,14 @@ pub fn record(log: &Path, mnt: &Path, size_mib: u64, prepare: &str, command: &st
         .arg(log)
         .arg("--mnt")
         .arg(mnt)
-        .args(["--size", &size_mib.to_string(), "--linger", "7", "--prep", prepare])
+        .args([
+            "--size",
+            &size_mib.to_string(),
+            "--linger",
+            "7",
+            "--prep",
+            prepare,
+        ])
         .args(["--", "sh", "-euc", command])
         .output()
         .expect("python3 starts")

@@ -89,7 +89,10 @@ impl Image {
     /// Returns the configuration.
     pub fn config_bytes(&self) -> Vec<u8> {
         let diff_ids = self.diff_ids.clone().unwrap_or_else(|| {
-            self.layers.iter().map(|layer| Value::from(layer.diff_id.clone())).collect()
+            self.layers
+                .iter()
+                .map(|layer| Value::from(layer.diff_id.clone()))
+                .collect()
         });
         let config = self.config.clone().unwrap_or_else(|| {
             json!({
@@ -127,14 +130,18 @@ impl Image {
         put(&self.config_bytes());
         for layer in &self.layers {
             // Under the name that the manifest says, which need not be what the bytes hash to.
-            let named = layer.descriptor["digest"].as_str().and_then(|d| Digest::parse(d).ok());
+            let named = layer.descriptor["digest"]
+                .as_str()
+                .and_then(|d| Digest::parse(d).ok());
             match named {
                 Some(digest) => fs::write(blob_path(dir, &digest), &layer.blob).expect("a blob"),
                 None => put(&layer.blob),
             }
         }
-        let manifest =
-            self.manifest.clone().unwrap_or_else(|| self.manifest_value().to_string().into_bytes());
+        let manifest = self
+            .manifest
+            .clone()
+            .unwrap_or_else(|| self.manifest_value().to_string().into_bytes());
         put(&manifest);
         fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("a file");
         let index = json!({

@@ -15,7 +15,11 @@ pub fn ours(program: &str) -> PathBuf {
         dir.pop();
     }
     let path = dir.join(program);
-    assert!(path.exists(), "{} is not built: cargo build --workspace", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: cargo build --workspace",
+        path.display()
+    );
     path
 }
 
@@ -37,7 +41,11 @@ impl Ran {
     /// When the status is not 0.
     #[track_caller]
     pub fn ok(self) -> String {
-        assert_eq!(self.status, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.status, 0,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self.stdout.trim_end_matches('\n').to_owned()
     }
 
@@ -69,7 +77,11 @@ impl From<Output> for Ran {
 
 /// Runs one of our programs to its end.
 pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(program: &str, args: I) -> Ran {
-    command(program).args(args).output().expect("the program starts").into()
+    command(program)
+        .args(args)
+        .output()
+        .expect("the program starts")
+        .into()
 }
 
 /// Prepares one of our programs, without input.
@@ -94,7 +106,11 @@ pub fn theirs<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(program: &str, args: I
 
 /// Runs a line of shell in which our programs are found first.
 pub fn shell(line: &str) -> Ran {
-    let mut path = ours("storetool").parent().expect("a directory").as_os_str().to_owned();
+    let mut path = ours("storetool")
+        .parent()
+        .expect("a directory")
+        .as_os_str()
+        .to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
     Command::new("sh")

@@ -45,7 +45,10 @@ impl Registry {
         let registry = Self { child, host, dir };
         let start = Instant::now();
         while TcpStream::connect(&registry.host).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(20), "the registry does not answer");
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "the registry does not answer"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         registry

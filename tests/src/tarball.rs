@@ -179,13 +179,25 @@ impl Tarball {
     /// Appends a PAX header for the next entry.
     #[must_use]
     pub fn pax(self, records: &[(&str, &[u8])]) -> Self {
-        self.pax_records(b'x', &records.iter().flat_map(|(k, v)| pax_record(k, v)).collect::<Vec<_>>())
+        self.pax_records(
+            b'x',
+            &records
+                .iter()
+                .flat_map(|(k, v)| pax_record(k, v))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Appends a global PAX header.
     #[must_use]
     pub fn pax_global(self, records: &[(&str, &[u8])]) -> Self {
-        self.pax_records(b'g', &records.iter().flat_map(|(k, v)| pax_record(k, v)).collect::<Vec<_>>())
+        self.pax_records(
+            b'g',
+            &records
+                .iter()
+                .flat_map(|(k, v)| pax_record(k, v))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Appends a PAX header (`b'x'` or `b'g'`) with these bytes as its records.

@@ -41,7 +41,11 @@ pub fn walk(root: &Path) -> Vec<String> {
         .iter()
         .map(|path| {
             let full = root.join(path);
-            let name = if path.as_os_str().is_empty() { ".".into() } else { printable(path) };
+            let name = if path.as_os_str().is_empty() {
+                ".".into()
+            } else {
+                printable(path)
+            };
             let meta = fs::symlink_metadata(&full).expect("lstat");
             let kind = meta.file_type();
             let mut line = format!(
@@ -77,16 +81,25 @@ pub fn walk(root: &Path) -> Vec<String> {
                     _ => format!(" {} {}", bytes.len(), &Digest::sha256(&bytes).hex()[..16]),
                 };
             } else if kind.is_symlink() {
-                line += &format!(" -> {}", printable(&fs::read_link(&full).expect("a target")));
+                line += &format!(
+                    " -> {}",
+                    printable(&fs::read_link(&full).expect("a target"))
+                );
             } else if kind.is_char_device() || kind.is_block_device() {
                 let device = meta.rdev();
-                line += &format!(" {}:{}", device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xfff00);
+                line += &format!(
+                    " {}:{}",
+                    device >> 8 & 0xfff,
+                    device & 0xff | device >> 12 & 0xfff00
+                );
             }
             for (key, value) in xattrs.get(path).into_iter().flatten() {
                 line += &format!(" xattr {key}={value}");
             }
             if !kind.is_dir() && meta.nlink() > 1 {
-                let first = groups.entry((meta.dev(), meta.ino())).or_insert_with(|| name.clone());
+                let first = groups
+                    .entry((meta.dev(), meta.ino()))
+                    .or_insert_with(|| name.clone());
                 line += &format!(" link {first}");
             }
             line
@@ -97,7 +110,13 @@ pub fn walk(root: &Path) -> Vec<String> {
 /// Extended attributes by path, as `getfattr` prints them.
 fn xattrs(root: &Path) -> BTreeMap<PathBuf, Vec<(String, String)>> {
     let output = Command::new("getfattr")
-        .args(["--recursive", "--physical", "--no-dereference", "--dump", "--match=-"])
+        .args([
+            "--recursive",
+            "--physical",
+            "--no-dereference",
+            "--dump",
+            "--match=-",
+        ])
         .args(["--encoding=hex", "."])
         .current_dir(root)
         .output()
@@ -110,10 +129,13 @@ fn xattrs(root: &Path) -> BTreeMap<PathBuf, Vec<(String, String)>> {
             if name == "." {
                 path = PathBuf::new();
             }
-        } else if let Some((key, value)) = line.split_once('=') {
-            if key != "security.selinux" {
-                found.entry(path.clone()).or_default().push((key.to_owned(), value.to_owned()));
-            }
+        } else if let Some((key, value)) = line.split_once('=')
+            && key != "security.selinux"
+        {
+            found
+                .entry(path.clone())
+                .or_default()
+                .push((key.to_owned(), value.to_owned()));
         }
     }
     for list in found.values_mut() {

@@ -1,9 +1,10 @@
 //! Several processes on one store.
+#![expect(clippy::expect_used, reason = "a test that can not go on fails")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +40,10 @@ impl Gate {
 
     fn blobs_fetched(&self) -> Vec<String> {
         let seen = self.seen.lock().expect("the log");
-        seen.iter().filter(|line| line.starts_with("GET") && line.contains("/blobs/")).cloned().collect()
+        seen.iter()
+            .filter(|line| line.starts_with("GET") && line.contains("/blobs/"))
+            .cloned()
+            .collect()
     }
 }
 
@@ -67,7 +71,9 @@ fn relay(client: TcpStream, target: &str, log: &Mutex<Vec<String>>, open: &Atomi
         std::thread::sleep(Duration::from_millis(5));
     }
     let mut server = TcpStream::connect(target).expect("the registry answers");
-    server.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).expect("a request");
+    server
+        .write_all(format!("{head}Connection: close\r\n\r\n").as_bytes())
+        .expect("a request");
     let mut reply = Vec::new();
     if server.read_to_end(&mut reply).is_ok() {
         // The client may have gone; that is its right.
@@ -83,7 +89,8 @@ fn layer(n: u8) -> Layer {
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
         header.set_cksum();
-        tar.append_data(&mut header, format!("l{n}/f{i}"), content.as_slice()).expect("an entry");
+        tar.append_data(&mut header, format!("l{n}/f{i}"), content.as_slice())
+            .expect("an entry");
     }
     Layer::tar(&tar.into_inner().expect("a tar"))
 }
@@ -106,7 +113,11 @@ fn push(registry: &Registry, dir: &Path, name: &str, image: &Image) {
 
 fn pull_args(dir: &Path, gate: &Gate, name: &str) -> Vec<String> {
     let policy = dir.join("policy.json");
-    fs::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).expect("a policy");
+    fs::write(
+        &policy,
+        r#"{"default":[{"type":"insecureAcceptAnything"}]}"#,
+    )
+    .expect("a policy");
     [
         "--root",
         &dir.join("store").to_string_lossy(),
@@ -123,7 +134,10 @@ fn pull_args(dir: &Path, gate: &Gate, name: &str) -> Vec<String> {
 
 fn store(dir: &Path, args: &[&str]) -> tests::programs::Ran {
     let root = dir.join("store");
-    run("storetool", ["--root", &*root.to_string_lossy()].iter().chain(args))
+    run(
+        "storetool",
+        ["--root", &*root.to_string_lossy()].iter().chain(args),
+    )
 }
 
 #[test]
@@ -135,7 +149,11 @@ fn two_pulls_at_once_fetch_each_layer_once() {
     let gate = Gate::before(&registry);
     let args = pull_args(dir.path(), &gate, "app");
     let mut both = [0, 1].map(|_| {
-        command("storetool").args(&args).stdout(Stdio::null()).spawn().expect("it starts")
+        command("storetool")
+            .args(&args)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts")
     });
     for child in &mut both {
         assert!(child.wait().expect("it ends").success());
@@ -146,7 +164,11 @@ fn two_pulls_at_once_fetch_each_layer_once() {
     layers.sort();
     let fetched = layers.len();
     layers.dedup();
-    assert_eq!((fetched, layers.len()), (6, 6), "each layer is fetched once: {layers:?}");
+    assert_eq!(
+        (fetched, layers.len()),
+        (6, 6),
+        "each layer is fetched once: {layers:?}"
+    );
     store(dir.path(), &["fsck"]).ok();
 }
 
@@ -154,8 +176,18 @@ fn two_pulls_at_once_fetch_each_layer_once() {
 fn reading_does_not_wait_for_a_pull() {
     let dir = tempfile::tempdir().expect("a directory");
     let registry = Registry::start();
-    push(&registry, dir.path(), "first", &Image::new().layer(layer(1)));
-    push(&registry, dir.path(), "second", &Image::new().layer(layer(1)).layer(layer(2)));
+    push(
+        &registry,
+        dir.path(),
+        "first",
+        &Image::new().layer(layer(1)),
+    );
+    push(
+        &registry,
+        dir.path(),
+        "second",
+        &Image::new().layer(layer(1)).layer(layer(2)),
+    );
     let gate = Gate::before(&registry);
     run("storetool", pull_args(dir.path(), &gate, "first")).ok();
     gate.open.store(false, Ordering::SeqCst);
@@ -165,20 +197,41 @@ fn reading_does_not_wait_for_a_pull() {
         .spawn()
         .expect("it starts");
     let start = Instant::now();
-    while !gate.seen.lock().expect("the log").iter().any(|line| line.contains("second/blobs")) {
-        assert!(start.elapsed() < Duration::from_secs(30), "the pull asks for its blobs");
+    while !gate
+        .seen
+        .lock()
+        .expect("the log")
+        .iter()
+        .any(|line| line.contains("second/blobs"))
+    {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "the pull asks for its blobs"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     let first = format!("{}/first:1", gate.host);
     assert!(store(dir.path(), &["images"]).ok().contains("first"));
-    assert_eq!(store(dir.path(), &["ls", &first, "l1"]).ok().lines().count(), 50);
-    assert_eq!(store(dir.path(), &["cat", &first, "l1/f0"]).ok().len(), 3000);
+    assert_eq!(
+        store(dir.path(), &["ls", &first, "l1"])
+            .ok()
+            .lines()
+            .count(),
+        50
+    );
+    assert_eq!(
+        store(dir.path(), &["cat", &first, "l1/f0"]).ok().len(),
+        3000
+    );
     if tests::need(&[tests::Need::Root, tests::Need::Composefs]) {
         let mounted = store(dir.path(), &["mount", &first]).ok();
         assert!(Path::new(&mounted).join("l1/f49").exists());
         store(dir.path(), &["umount", &first]).ok();
     }
-    assert!(pull.try_wait().expect("its state").is_none(), "the pull is still under way");
+    assert!(
+        pull.try_wait().expect("its state").is_none(),
+        "the pull is still under way"
+    );
     gate.open.store(true, Ordering::SeqCst);
     assert!(pull.wait().expect("it ends").success());
 }
@@ -187,8 +240,18 @@ fn reading_does_not_wait_for_a_pull() {
 fn a_pull_trusts_nothing_that_a_killed_one_left() {
     let dir = tempfile::tempdir().expect("a directory");
     let registry = Registry::start();
-    push(&registry, dir.path(), "first", &Image::new().layer(layer(1)).layer(layer(2)));
-    push(&registry, dir.path(), "second", &Image::new().layer(layer(1)).layer(layer(3)));
+    push(
+        &registry,
+        dir.path(),
+        "first",
+        &Image::new().layer(layer(1)).layer(layer(2)),
+    );
+    push(
+        &registry,
+        dir.path(),
+        "second",
+        &Image::new().layer(layer(1)).layer(layer(3)),
+    );
     let gate = Gate::before(&registry);
     // The first pull is killed when it has the shared layer and waits for the other.
     gate.open.store(false, Ordering::SeqCst);
@@ -199,7 +262,10 @@ fn a_pull_trusts_nothing_that_a_killed_one_left() {
         .expect("it starts");
     let start = Instant::now();
     while gate.blobs_fetched().is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(30), "the pull asks for its blobs");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "the pull asks for its blobs"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     gate.open.store(true, Ordering::SeqCst);
@@ -226,7 +292,11 @@ fn spoil(dir: &Path) {
             spoil(&entry.path());
         } else if kind.is_file() && entry.metadata().expect("its links").nlink() == 1 {
             let length = entry.metadata().expect("a length").len();
-            fs::write(entry.path(), vec![0; usize::try_from(length).expect("small")]).expect("spoilt");
+            fs::write(
+                entry.path(),
+                vec![0; usize::try_from(length).expect("small")],
+            )
+            .expect("spoilt");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! kill -9, a full disk, a power cut: the store opens, what was there stays whole, and the same
 //! pull then succeeds.
+#![expect(clippy::expect_used, reason = "a test that can not go on fails")]
 
 use std::ffi::OsString;
 use std::fs;
@@ -28,7 +29,9 @@ impl Scene {
         .expect("a policy");
         let shared = layer(0, 40);
         let first = Image::new().layer(shared.clone()).layer(layer(1, 40));
-        let second = (2..5).fold(Image::new().layer(shared), |image, n| image.layer(layer(n, 40)));
+        let second = (2..5).fold(Image::new().layer(shared), |image, n| {
+            image.layer(layer(n, 40))
+        });
         let first = first.write(&dir.path().join("first"));
         let second = second.write(&dir.path().join("second"));
         Self { dir, first, second }
@@ -37,7 +40,10 @@ impl Scene {
     fn pull(&self, store: &Path, image: &str) -> Vec<OsString> {
         let mut command = vec![ours("storetool").into_os_string()];
         command.extend(
-            ["--root"].map(OsString::from).into_iter().chain([store.as_os_str().to_owned()]),
+            ["--root"]
+                .map(OsString::from)
+                .into_iter()
+                .chain([store.as_os_str().to_owned()]),
         );
         command.extend(["pull", "--quiet", "--policy"].map(OsString::from));
         command.push(self.dir.path().join("policy.json").into());
@@ -61,17 +67,31 @@ impl Scene {
     /// What must hold after any fault: the store opens, is clean, and holds the first image.
     fn check(&self, store: &Path, when: &str) {
         let store_arg = store.as_os_str();
-        let images = run("storetool", [OsString::from("--root"), store_arg.into(), "images".into()]);
+        let images = run(
+            "storetool",
+            [OsString::from("--root"), store_arg.into(), "images".into()],
+        );
         assert_eq!(images.status, 0, "{when}: images: {}", images.stderr);
-        let fsck = run("storetool", [OsString::from("--root"), store_arg.into(), "fsck".into()]);
-        assert_eq!(fsck.status, 0, "{when}: fsck: {}{}", fsck.stdout, fsck.stderr);
+        let fsck = run(
+            "storetool",
+            [OsString::from("--root"), store_arg.into(), "fsck".into()],
+        );
+        assert_eq!(
+            fsck.status, 0,
+            "{when}: fsck: {}{}",
+            fsck.stdout, fsck.stderr
+        );
         self.content(store, &self.first, &[0, 1], when);
     }
 
     /// What must hold after the pull was run again.
     fn check_again(&self, store: &Path, when: &str) {
         let again = self.run_pull(store, &self.second);
-        assert_eq!(again.status, 0, "{when}: the same pull again: {}", again.stderr);
+        assert_eq!(
+            again.status, 0,
+            "{when}: the same pull again: {}",
+            again.stderr
+        );
         self.check(store, when);
         self.content(store, &self.second, &[0, 2, 3, 4], when);
     }
@@ -104,11 +124,18 @@ impl Scene {
 }
 
 fn manifest_digest(image: &str) -> String {
-    let dir = image.strip_prefix("oci:").and_then(|rest| rest.rsplit_once(':')).expect("oci:").0;
+    let dir = image
+        .strip_prefix("oci:")
+        .and_then(|rest| rest.rsplit_once(':'))
+        .expect("oci:")
+        .0;
     let index: serde_json::Value =
         serde_json::from_slice(&fs::read(Path::new(dir).join("index.json")).expect("an index"))
             .expect("JSON");
-    index["manifests"][0]["digest"].as_str().expect("a digest").to_owned()
+    index["manifests"][0]["digest"]
+        .as_str()
+        .expect("a digest")
+        .to_owned()
 }
 
 /// The files of layer `n`, of sizes around the limits of inlining and of buffering.
@@ -116,8 +143,9 @@ fn files(n: usize, count: usize) -> Vec<(String, Vec<u8>)> {
     (0..count)
         .map(|i| {
             let size = [0, 1, 63, 64, 65, 4096, 4097, 20_000, 70_000][i % 9];
-            let content =
-                (0..size).map(|at: usize| (at * 31 + at / 251 + n * 7 + i) as u8).collect();
+            let content = (0..size)
+                .map(|at: usize| (at * 31 + at / 251 + n * 7 + i) as u8)
+                .collect();
             (format!("usr/share/layer{n}/file{i}"), content)
         })
         .collect()
@@ -131,7 +159,8 @@ fn layer(n: usize, count: usize) -> Layer {
         header.set_mode(0o644);
         header.set_mtime(1_700_000_000);
         header.set_cksum();
-        tar.append_data(&mut header, name, content.as_slice()).expect("an entry");
+        tar.append_data(&mut header, name, content.as_slice())
+            .expect("an entry");
     }
     Layer::tar(&tar.into_inner().expect("a tar"))
 }
@@ -143,7 +172,11 @@ fn kill_at_100_points() {
     let store = scene.dir.path().join("store");
     scene.prepare(&store);
     let calls = faults::calls(&store, &scene.pull(&store, &scene.second));
-    let position = |what: &str| calls.iter().position(|call| call.path.to_string_lossy().contains(what));
+    let position = |what: &str| {
+        calls
+            .iter()
+            .position(|call| call.path.to_string_lossy().contains(what))
+    };
     let first = position("/staging/").expect("objects are staged");
     let name = calls
         .iter()
@@ -156,16 +189,42 @@ fn kill_at_100_points() {
     if std::env::var_os("SOAK").is_some() {
         points = (0..calls.len()).collect();
     }
-    assert!(points.iter().filter(|&&point| (first..=name).contains(&point)).count() >= 60);
+    assert!(
+        points
+            .iter()
+            .filter(|&&point| (first..=name).contains(&point))
+            .count()
+            >= 60
+    );
     for point in points {
         let call = &calls[point];
-        let when = format!("killed at call {} ({} {})", call.number, call.name, call.path.display());
+        let when = format!(
+            "killed at call {} ({} {})",
+            call.number,
+            call.name,
+            call.path.display()
+        );
         scene.prepare(&store);
-        let ran = faults::at(call.number, "kill", false, &store, &scene.pull(&store, &scene.second));
-        assert!(ran.status == 137 || ran.status == 0, "{when}: status {} {}", ran.status, ran.stderr);
+        let ran = faults::at(
+            call.number,
+            "kill",
+            false,
+            &store,
+            &scene.pull(&store, &scene.second),
+        );
+        assert!(
+            ran.status == 137 || ran.status == 0,
+            "{when}: status {} {}",
+            ran.status,
+            ran.stderr
+        );
         scene.check(&store, &when);
         scene.check_again(&store, &when);
-        assert_eq!(entries(&store.join("staging")), 0, "{when}: staging is left behind");
+        assert_eq!(
+            entries(&store.join("staging")),
+            0,
+            "{when}: staging is left behind"
+        );
     }
 }
 
@@ -181,7 +240,13 @@ fn disk_full_from_any_call_on() {
         let number = calls[calls.len() * i / 40].number;
         let when = format!("no space from call {number} on");
         scene.prepare(&store);
-        let ran = faults::at(number, "ENOSPC", true, &store, &scene.pull(&store, &scene.second));
+        let ran = faults::at(
+            number,
+            "ENOSPC",
+            true,
+            &store,
+            &scene.pull(&store, &scene.second),
+        );
         if ran.status != 0 {
             failed += 1;
             assert!(
@@ -207,11 +272,17 @@ fn privileged_small_disk() {
     let store = disk.path().join("store");
     scene.prepare(&store);
     let before = disk.used_bytes();
-    let big = Image::new().layer(big_layer(16 << 20)).write(&scene.dir.path().join("big"));
+    let big = Image::new()
+        .layer(big_layer(16 << 20))
+        .write(&scene.dir.path().join("big"));
     scene.run_pull(&store, &big).fails_with("No space left");
     scene.check(&store, "after a pull that did not fit");
     let after = disk.used_bytes();
-    assert!(after <= before + 64 * 1024, "{} bytes are left behind", after - before);
+    assert!(
+        after <= before + 64 * 1024,
+        "{} bytes are left behind",
+        after - before
+    );
     scene.check_again(&store, "after a pull that did not fit");
 }
 
@@ -219,7 +290,9 @@ fn big_layer(size: usize) -> Layer {
     let mut state = 1u64;
     let content: Vec<u8> = (0..size)
         .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 56) as u8
         })
         .collect();
@@ -228,7 +301,8 @@ fn big_layer(size: usize) -> Layer {
     header.set_size(size as u64);
     header.set_mode(0o644);
     header.set_cksum();
-    tar.append_data(&mut header, "big", content.as_slice()).expect("an entry");
+    tar.append_data(&mut header, "big", content.as_slice())
+        .expect("an entry");
     Layer::tar(&tar.into_inner().expect("a tar"))
 }
 
@@ -240,11 +314,20 @@ fn privileged_power_cut() {
         return;
     }
     let scene = Scene::new();
-    let points = if std::env::var_os("SOAK").is_some() { 200 } else { 40 };
+    let points = if std::env::var_os("SOAK").is_some() {
+        200
+    } else {
+        40
+    };
     let replayed = cut(&scene, &ours("storetool"), points);
     assert_eq!(replayed.len(), 3 * points);
     let bad: Vec<_> = replayed.iter().filter(|state| state.rc != 0).collect();
-    assert!(bad.is_empty(), "{} of {} states are bad: {bad:#?}", bad.len(), replayed.len());
+    assert!(
+        bad.is_empty(),
+        "{} of {} states are bad: {bad:#?}",
+        bad.len(),
+        replayed.len()
+    );
 }
 
 /// The same with one sync left out must be noticed, else the test above proves nothing.
@@ -260,7 +343,11 @@ fn privileged_power_cut_notices_a_missing_sync() {
     let scene = Scene::new();
     let replayed = cut(&scene, &faulty, 40);
     let bad = replayed.iter().filter(|state| state.rc != 0).count();
-    assert!(bad > 0, "a store without its sync went through {} power cuts", replayed.len());
+    assert!(
+        bad > 0,
+        "a store without its sync went through {} power cuts",
+        replayed.len()
+    );
 }
 
 fn cut(scene: &Scene, storetool: &Path, points: usize) -> Vec<faults::Replayed> {
@@ -279,7 +366,10 @@ fn cut(scene: &Scene, storetool: &Path, points: usize) -> Vec<faults::Replayed> 
         &mnt,
         96,
         &pull(&scene.first),
-        &format!("{} >/dev/null; echo second >&$PL_MARK_FD", pull(&scene.second)),
+        &format!(
+            "{} >/dev/null; echo second >&$PL_MARK_FD",
+            pull(&scene.second)
+        ),
     );
     recorded.ok();
     let out = scene.dir.path().join("power-out");
@@ -309,7 +399,8 @@ fn cut(scene: &Scene, storetool: &Path, points: usize) -> Vec<faults::Replayed> 
         out = out.display(),
         want = want.display(),
         digest = manifest_digest(&scene.second),
-        again = pull(&scene.second).replace(&*storetool.to_string_lossy(), &healthy.to_string_lossy()),
+        again =
+            pull(&scene.second).replace(&*storetool.to_string_lossy(), &healthy.to_string_lossy()),
     );
     faults::replay(&log, &mnt, points, check)
 }

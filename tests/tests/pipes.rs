@@ -1,4 +1,5 @@
 //! The pipes that the design promises, with a real registry and real runtimes.
+#![expect(clippy::expect_used, reason = "a test that can not go on fails")]
 
 use std::fs;
 
@@ -19,7 +20,9 @@ impl Scene {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("policy.json"), ACCEPT).expect("a policy");
-        let layout = Image::new().tar(&busybox()).write(&dir.path().join("layout"));
+        let layout = Image::new()
+            .tar(&busybox())
+            .write(&dir.path().join("layout"));
         let registry = Registry::start();
         run(
             "skopeo-rs",
@@ -53,10 +56,19 @@ fn busybox() -> Vec<u8> {
         header.set_size(content.len() as u64);
         header.set_mode(mode);
         header.set_cksum();
-        tar.append_data(&mut header, name, content).expect("an entry");
+        tar.append_data(&mut header, name, content)
+            .expect("an entry");
     };
-    add("bin/busybox", 0o755, &fs::read("/bin/busybox").expect("busybox-static is installed"));
-    add("etc/passwd", 0o644, b"root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n");
+    add(
+        "bin/busybox",
+        0o755,
+        &fs::read("/bin/busybox").expect("busybox-static is installed"),
+    );
+    add(
+        "etc/passwd",
+        0o644,
+        b"root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n",
+    );
     add("etc/group", 0o644, b"root:x:0:\napp:x:1000:\n");
     for dir in ["proc/", "sys/", "dev/", "tmp/"] {
         let mut header = tar::Header::new_gnu();
@@ -64,7 +76,8 @@ fn busybox() -> Vec<u8> {
         header.set_size(0);
         header.set_mode(0o755);
         header.set_cksum();
-        tar.append_data(&mut header, dir, &[][..]).expect("an entry");
+        tar.append_data(&mut header, dir, &[][..])
+            .expect("an entry");
     }
     tar.into_inner().expect("a tar")
 }
@@ -81,7 +94,12 @@ fn image_config_becomes_a_valid_runtime_config() {
         .ok();
     let config: serde_json::Value = serde_json::from_str(&config).expect("JSON");
     assert_eq!(config["process"]["args"], serde_json::json!(["/bin/true"]));
-    assert!(config["root"]["path"].as_str().expect("a path").ends_with("root"));
+    assert!(
+        config["root"]["path"]
+            .as_str()
+            .expect("a path")
+            .ends_with("root")
+    );
 }
 
 #[test]
@@ -109,7 +127,10 @@ fn an_image_goes_through_a_pipe_into_the_store_and_back() {
         )
         .ok()
     };
-    assert_eq!(digest("copy").split(' ').nth(1), digest("1").split(' ').nth(1));
+    assert_eq!(
+        digest("copy").split(' ').nth(1),
+        digest("1").split(' ').nth(1)
+    );
 }
 
 #[test]
@@ -117,8 +138,7 @@ fn tags_feed_inspect() {
     let scene = Scene::new();
     let line = "skopeo-rs list-tags --tls-verify=false --lines docker://$R/app \
                 | xargs -P4 -I{} skopeo-rs inspect --tls-verify=false docker://$R/app:{}";
-    let inspected: serde_json::Value =
-        serde_json::from_str(&scene.shell(line).ok()).expect("JSON");
+    let inspected: serde_json::Value = serde_json::from_str(&scene.shell(line).ok()).expect("JSON");
     assert_eq!(inspected["RepoTags"], serde_json::json!(["1"]));
 }
 
@@ -136,7 +156,9 @@ fn privileged_mount_prints_where() {
         )
         .ok();
     assert_eq!(listed, "bin\ndev\netc\nproc\nsys\ntmp");
-    let images = scene.shell("storetool --root $STORE images --json | jq -r '.. | .names? // empty | .[]'").ok();
+    let images = scene
+        .shell("storetool --root $STORE images --json | jq -r '.. | .names? // empty | .[]'")
+        .ok();
     assert_eq!(images, format!("{}/app:1", scene.registry.host));
 }
 
@@ -172,8 +194,15 @@ fn privileged_the_demo_runs_twice() {
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/demo.sh");
     for _ in 0..2 {
         let said = shell(&format!("sh {demo} {}/demo", dir.path().display())).ok();
-        for word in ["hello from web:1", "signature", "Nothing is left mounted or running"] {
-            assert!(said.contains(word), "the demo says nothing of {word:?}: {said}");
+        for word in [
+            "hello from web:1",
+            "signature",
+            "Nothing is left mounted or running",
+        ] {
+            assert!(
+                said.contains(word),
+                "the demo says nothing of {word:?}: {said}"
+            );
         }
     }
 }

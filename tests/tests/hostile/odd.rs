@@ -10,12 +10,17 @@ pub(crate) fn cases() -> Vec<Case> {
     let f: &[&str] = &["f file 0644 0:0 \"x\""];
     let good = || Tarball::new().file("f", "x");
     let many = (0..600).fold(Image::new(), |image, n| {
-        image.tar(&Tarball::new().file("f", if n == 599 { "x" } else { "below" }).done())
+        image.tar(
+            &Tarball::new()
+                .file("f", if n == 599 { "x" } else { "below" })
+                .done(),
+        )
     });
     let described = {
         let image = one(good());
         let mut manifest = image.manifest_value();
-        manifest["annotations"] = json!({"org.example.note": "free text", "ORG.example.note": "other case"});
+        manifest["annotations"] =
+            json!({"org.example.note": "free text", "ORG.example.note": "other case"});
         manifest["unknownMember"] = json!({"kept": true});
         image.manifest(manifest.to_string())
     };
@@ -26,14 +31,17 @@ pub(crate) fn cases() -> Vec<Case> {
         let mut manifest = image.manifest_value();
         manifest["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json".into();
         manifest["config"]["mediaType"] = "application/vnd.docker.container.image.v1+json".into();
-        (image.manifest(manifest.to_string()), |layout: &std::path::Path| {
-            let path = layout.join("index.json");
-            let text = std::fs::read_to_string(&path).expect("an index").replace(
-                "application/vnd.oci.image.manifest.v1+json",
-                "application/vnd.docker.distribution.manifest.v2+json",
-            );
-            std::fs::write(path, text).expect("an index");
-        })
+        (
+            image.manifest(manifest.to_string()),
+            |layout: &std::path::Path| {
+                let path = layout.join("index.json");
+                let text = std::fs::read_to_string(&path).expect("an index").replace(
+                    "application/vnd.oci.image.manifest.v1+json",
+                    "application/vnd.docker.distribution.manifest.v2+json",
+                );
+                std::fs::write(path, text).expect("an index");
+            },
+        )
     };
     vec![
         tree_tar("implied-parents", Tarball::new().file("a/b/c", "x"), &["a dir 0755 0:0 @0.000000000", "a/b dir 0755 0:0 @0.000000000", "a/b/c file 0644 0:0 \"x\""]),
@@ -52,11 +60,11 @@ pub(crate) fn cases() -> Vec<Case> {
         tree_tar("file-of-each-size-around-the-limits", sizes(), &[
             "s0 file 0644 0:0 \"\"",
             "s1 file 0644 0:0 \"x\"",
-            "s4096 file 0644 0:0 4096 63c1dd951ffedf6f",
-            "s4097 file 0644 0:0 4097 ",
-            "s63 file 0644 0:0 63 ",
-            "s64 file 0644 0:0 64 ",
-            "s65 file 0644 0:0 65 ",
+            "s4096 file 0644 0:0 4096 a2e659dacb4691e8",
+            "s4097 file 0644 0:0 4097 3e97197f4b8d46a8",
+            "s63 file 0644 0:0 63 75220b47218278e6",
+            "s64 file 0644 0:0 64 7ce100971f64e700",
+            "s65 file 0644 0:0 65 9537c5fdf120482f",
         ]),
     ]
 }
@@ -64,5 +72,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn sizes() -> Tarball {
     [0, 1, 63, 64, 65, 4096, 4097]
         .iter()
-        .fold(Tarball::new(), |tar, &size| tar.file(&format!("s{size}"), &"x".repeat(size)))
+        .fold(Tarball::new(), |tar, &size| {
+            tar.file(&format!("s{size}"), &"x".repeat(size))
+        })
 }
