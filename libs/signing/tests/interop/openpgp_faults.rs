@@ -6,9 +6,11 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use oci::Digest;
 use sequoia_openpgp::cert::prelude::*;
-use sequoia_openpgp::crypto::KeyPair;
-use sequoia_openpgp::packet::signature::SignatureBuilder;
+use sequoia_openpgp::crypto::{KeyPair, Signer as _};
+use sequoia_openpgp::packet::signature::{Signature3, SignatureBuilder};
+use sequoia_openpgp::packet::{Packet, Signature};
 use sequoia_openpgp::policy::StandardPolicy;
+use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::serialize::stream::{
     Armorer, Compressor, Encryptor, LiteralWriter, Message, Signer,
 };
@@ -245,12 +247,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .revoked(days(-1), ReasonForRevocation::KeyCompromised)
         .unwrap();
     let both = [public.clone(), revoked.public().unwrap()].concat();
-    add(
-        "revocation in a second copy of the key",
-        good.clone(),
-        &both,
-        false,
-    );
+    add("revocation in a second copy of the key", good, &both, false);
 
     let subkey = TestKey::generate_with_subkey("subkey", days(-400)).unwrap();
     let by_subkey = message(
@@ -279,6 +276,14 @@ pub(crate) fn cases() -> Vec<Case> {
     let rsa = rsa_key();
     let by_rsa = message(&pair(rsa.cert(), system(made)), &content, made, Form::Plain);
     add("RSA 2048", by_rsa, &rsa.public().unwrap(), true);
+
+    let version_3 = version_3(&pair(rsa.cert(), system(made)), &content, made);
+    add(
+        "version 3 signature",
+        version_3,
+        &rsa.public().unwrap(),
+        false,
+    );
 
     let text = String::from_utf8(content.clone()).unwrap();
     for (name, from, to, good) in [
@@ -381,4 +386,26 @@ fn rsa_key() -> TestKey {
         .generate()
         .unwrap();
     TestKey::from_cert(cert)
+}
+
+/// Signs as PGP 2 did (RFC 4880, 5.2.2): type and time are hashed, nothing else of the packet is.
+fn version_3(pair: &KeyPair, content: &[u8], at: Timestamp) -> Vec<u8> {
+    let time = sequoia_openpgp::types::Timestamp::try_from(system(at)).unwrap();
+    let mut hash = HashAlgorithm::SHA256.context().unwrap().for_digest();
+    hash.update(content);
+    hash.update(&[u8::from(SignatureType::Binary)]);
+    hash.update(&u32::from(time).to_be_bytes());
+    let digest = hash.into_digest().unwrap();
+    let mpis = pair.clone().sign(HashAlgorithm::SHA256, &digest).unwrap();
+    let signature = Signature3::new(
+        SignatureType::Binary,
+        time,
+        pair.public().keyid(),
+        pair.public().pk_algo(),
+        HashAlgorithm::SHA256,
+        [digest[0], digest[1]],
+        mpis,
+    );
+    let packet = Packet::from(Signature::from(signature));
+    [packet.to_vec().unwrap(), literal(content)].concat()
 }

@@ -56,7 +56,7 @@ fn faults_are_accepted_and_rejected_as_by_skopeo() {
     let mut runs = Vec::new();
     for (at, case) in cases().into_iter().enumerate() {
         let image = path.join(format!("image-{at}"));
-        write_dir_image(&image, &[case.stored.clone()]);
+        write_dir_image(&image, std::slice::from_ref(&case.stored));
         let key = STANDARD.encode(&case.public);
         fs::write(path.join(format!("key-{at}")), &case.public).unwrap();
         let file = path.join(format!("key-{at}")).display().to_string();
