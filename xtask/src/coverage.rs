@@ -115,7 +115,7 @@ pub(crate) fn run(root: &Path, list: bool) -> anyhow::Result<()> {
             for test in covering {
                 match tests.get(test) {
                     None => {
-                        complaints.push(format!("[{section}] {name}: no test is called {test}"))
+                        complaints.push(format!("[{section}] {name}: no test is called {test}"));
                     }
                     Some(files) if !spells(files, spellings) => complaints.push(format!(
                         "[{section}] {name}: the file of {test} does not spell it"
