@@ -91,7 +91,7 @@ step "2. Sign it, into a lookaside directory; trust that key and nothing else"
 mkdir -m 0700 gnupg
 export GNUPGHOME="$PWD/gnupg"
 run "gpg --batch --quiet --passphrase '' --quick-generate-key 'Demo <demo@example.org>' ed25519 sign never 2>gpg.log"
-fingerprint=$(gpg --batch --with-colons --list-keys | awk -F: '/^fpr/ {print $10; exit}')
+fingerprint=$(gpg --batch --quiet --with-colons --list-keys 2>>gpg.log | awk -F: '/^fpr/ {print $10; exit}')
 run "gpg --batch --armor --export $fingerprint >demo.pub"
 mkdir registries.d lookaside
 cat >registries.d/demo.yaml <<CONF

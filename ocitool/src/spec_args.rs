@@ -11,7 +11,7 @@ use runtime::{Rootfs, RootfsError, Users, host};
 use runtime_spec::annotations::LabelPolicy;
 use runtime_spec::options::{
     CapabilityChoice, HookStage, IdMap, Mount, Namespace, Rlimit, SeccompChoice, Sysctl,
-    VolumePolicy, parse_cpus, parse_size,
+    VolumePolicy, parse_cpus, parse_cpuset, parse_path, parse_propagation, parse_size,
 };
 use runtime_spec::seccomp::PROFILE_BYTES;
 use runtime_spec::{
@@ -50,6 +50,7 @@ pub(crate) struct SpecArgs {
         value_name = "MODE",
         alias = "root-propagation",
         alias = "linux-rootfs-propagation",
+        value_parser = parse_propagation,
         help_heading = "Root file system"
     )]
     rootfs_propagation: Option<String>,
@@ -224,6 +225,7 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "DESTINATION",
         alias = "mounts-remove",
+        value_parser = parse_path,
         help_heading = "Mounts"
     )]
     mount_remove: Vec<String>,
@@ -277,6 +279,7 @@ pub(crate) struct SpecArgs {
         value_name = "PATH",
         visible_alias = "masked-path",
         alias = "linux-masked-paths",
+        value_parser = parse_path,
         help_heading = "Privilege"
     )]
     mask: Vec<String>,
@@ -285,6 +288,7 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "PATH",
         alias = "linux-readonly-paths",
+        value_parser = parse_path,
         help_heading = "Privilege"
     )]
     readonly_path: Vec<String>,
@@ -293,6 +297,7 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "PROFILE",
         alias = "linux-apparmor",
+        value_parser = parse_text,
         help_heading = "Privilege"
     )]
     apparmor: Option<String>,
@@ -301,6 +306,7 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "LABEL",
         alias = "linux-selinux-label",
+        value_parser = parse_text,
         help_heading = "Privilege"
     )]
     selinux_label: Option<String>,
@@ -309,6 +315,7 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "LABEL",
         alias = "linux-mount-label",
+        value_parser = parse_text,
         help_heading = "Privilege"
     )]
     mount_label: Option<String>,
@@ -318,6 +325,7 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "PATH",
         alias = "linux-cgroups-path",
+        value_parser = parse_text,
         help_heading = "Resources"
     )]
     cgroups_path: Option<String>,
@@ -342,6 +350,7 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "SHARES",
         alias = "linux-cpu-shares",
+        value_parser = clap::value_parser!(u64).range(2..=262_144),
         help_heading = "Resources"
     )]
     cpu_shares: Option<u64>,
@@ -350,6 +359,7 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "CPUS",
         alias = "linux-cpus",
+        value_parser = parse_cpuset,
         help_heading = "Resources"
     )]
     cpuset_cpus: Option<String>,
@@ -359,9 +369,10 @@ pub(crate) struct SpecArgs {
         long,
         value_name = "KEY=VALUE",
         visible_alias = "label",
+        value_parser = parse_annotation,
         help_heading = "Annotations"
     )]
-    annotation: Vec<String>,
+    annotation: Vec<(String, String)>,
     /// Labels of the image that become annotations: those that describe the image
     /// (org.opencontainers.image.*), none, or all that no runtime acts on
     #[arg(long, value_name = "image|none|all", default_value = "image",
@@ -389,6 +400,7 @@ impl SpecArgs {
             None => UserDatabase::UNKNOWN,
         };
         let mut options = self.options()?;
+        options.user = self.user(image.as_ref(), template.as_ref());
         options.template = template;
         options.root_path = root_path;
         let input = GenerateInput {
@@ -401,7 +413,7 @@ impl SpecArgs {
             Err(error @ runtime_spec::GenerateError::User(_)) if users.is_none() => Err(error)
                 .hint(|| "give the root file system with --rootfs, or a number with --user"),
             Err(error @ runtime_spec::GenerateError::NoCommand) => {
-                Err(error).hint(|| "say what to start after --")
+                Err(error).hint(|| "say what to start after -- or with --entrypoint")
             }
             made => Ok(made?),
         }?;
@@ -426,6 +438,29 @@ impl SpecArgs {
         let path = root.path().to_str();
         let path = path.ok_or_else(|| anyhow!("path {} is not UTF-8", root.path().display()))?;
         Ok((Some(path.to_owned()), Some(users)))
+    }
+
+    /// Who is asked for, as `USER[:GROUP]`. A group alone leaves the user as it is: that of the
+    /// image, else that of the template.
+    fn user(&self, image: Option<&ImageConfig>, template: Option<&Spec>) -> Option<String> {
+        match (&self.user, self.uid, self.gid) {
+            (Some(user), _, _) => Some(user.clone()),
+            (None, Some(uid), None) => Some(uid.to_string()),
+            (None, Some(uid), Some(gid)) => Some(format!("{uid}:{gid}")),
+            (None, None, Some(gid)) => {
+                let of_image = image
+                    .and_then(|image| image.config.user.split(':').next())
+                    .filter(|user| !user.is_empty())
+                    .map(str::to_owned);
+                let of_template = || {
+                    let uid = template?.get(&["process", "user", "uid"])?.as_u64()?;
+                    Some(uid.to_string())
+                };
+                let user = of_image.or_else(of_template);
+                Some(format!("{}:{gid}", user.as_deref().unwrap_or("0")))
+            }
+            (None, None, None) => None,
+        }
     }
 
     fn options(&self) -> Result<GenerateOptions> {
@@ -455,14 +490,6 @@ impl SpecArgs {
             .chain(&self.namespace)
             .cloned()
             .collect();
-        let user = match (&self.user, self.uid, self.gid) {
-            (Some(user), _, _) => Some(user.clone()),
-            (None, None, None) => None,
-            (None, uid, gid) => {
-                let gid = gid.map_or_else(String::new, |gid| format!(":{gid}"));
-                Some(format!("{}{gid}", uid.unwrap_or(0)))
-            }
-        };
         let mut mounts = self.bind.clone();
         mounts.extend_from_slice(&self.tmpfs);
         mounts.extend_from_slice(&self.mount);
@@ -487,7 +514,7 @@ impl SpecArgs {
                 .filter_map(|entry| environment(entry))
                 .collect(),
             cwd: self.cwd.clone(),
-            user,
+            user: None,
             additional_gids: self.group_add.clone(),
             umask: self.umask,
             hostname: self.hostname.clone(),
@@ -512,11 +539,7 @@ impl SpecArgs {
             cpuset: self.cpuset_cpus.clone(),
             oom_score_adj: self.oom_score_adj,
             rlimits: self.rlimit.clone(),
-            annotations: self
-                .annotation
-                .iter()
-                .map(|text| key_value(text))
-                .collect::<Result<_>>()?,
+            annotations: self.annotation.clone(),
             labels: match self.image_labels.as_str() {
                 "none" => LabelPolicy::None,
                 "all" => LabelPolicy::All,
@@ -553,9 +576,9 @@ fn seccomp(text: &str) -> Result<SeccompChoice> {
         "default" => SeccompChoice::Default,
         "unconfined" => SeccompChoice::Unconfined,
         file => {
-            let bytes = input::read(Path::new(file), PROFILE_BYTES)?;
-            let profile =
-                SeccompProfile::parse(&bytes).with_context(|| format!("reading {file}"))?;
+            let bytes = input::read(Path::new(file), PROFILE_BYTES).context("--seccomp")?;
+            let profile = SeccompProfile::parse(&bytes)
+                .with_context(|| format!("--seccomp: reading {file}"))?;
             SeccompChoice::Profile(Box::new(profile))
         }
     })
@@ -571,11 +594,21 @@ pub(crate) fn environment(entry: &str) -> Option<(String, String)> {
     }
 }
 
-fn key_value(text: &str) -> Result<(String, String)> {
+fn parse_annotation(text: &str) -> Result<(String, String), String> {
     let (key, value) = text
         .split_once('=')
-        .ok_or_else(|| anyhow!("{text:?} is not KEY=VALUE"))?;
+        .filter(|(key, _)| !key.is_empty())
+        .ok_or("not of the form KEY=VALUE")?;
+    parse_text(text)?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// A text of config.json that the runtime or the kernel makes sense of.
+fn parse_text(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("empty, or with a control character".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn namespace(

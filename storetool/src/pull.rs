@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use image::name::{ImageName, StoreName};
 use image::sink::Stored;
-use image::{CopyOptions, SinkOptions, open_sink, open_source};
+use image::{CopyError, CopyOptions, SinkOptions, open_sink, open_source};
 use jiff::Timestamp;
 use oci::Reference;
 use oci::platform::PlatformWanted;
@@ -163,11 +163,26 @@ pub(crate) fn arrive(
             )?)
         });
     progress.finish();
-    let copied = copied.with_context(|| format!("pulling {source}"))?;
+    let scope = copied.as_ref().err().and_then(rejecting_scope);
+    let copied = copied.with_context(|| format!("pulling {source}"));
+    let copied = match scope {
+        Some(scope) => copied.hint(|| {
+            format!("{scope} of the policy wants a signature of a key that it names, or a change")
+        })?,
+        None => copied?,
+    };
     let stored = copied
         .stored
         .context("the store did not say what it stored")?;
     print(&stored, progress.moved(), arrival)
+}
+
+/// The scope of the policy that turned the image away, when it was the policy.
+fn rejecting_scope(error: &anyhow::Error) -> Option<String> {
+    match error.downcast_ref::<CopyError>()? {
+        CopyError::Rejected(rejected) => Some(format!("scope {:?}", rejected.scope())),
+        _ => None,
+    }
 }
 
 fn print(stored: &Stored, moved: Moved, arrival: &Arrival) -> anyhow::Result<()> {

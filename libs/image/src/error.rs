@@ -251,6 +251,14 @@ pub enum ImageError {
         /// Diff ids in the configuration.
         diff_ids: usize,
     },
+    /// A layer is nothing that can be unpacked: encrypted, or of a type that nobody knows.
+    #[error("layer {digest} of type {media_type} can not be unpacked")]
+    LayerType {
+        /// The layer.
+        digest: Digest,
+        /// What the manifest says it is.
+        media_type: MediaType,
+    },
 }
 
 impl From<BlobError> for ImageError {

@@ -157,6 +157,7 @@ impl Bench {
                 Want::Refused(words) => {
                     if pulled.status == 0 {
                         self.store(driver, &["rm", pulled.stdout.trim()]);
+                        self.store(driver, &["gc"]);
                         return Err(format!("{driver}: it was accepted"));
                     }
                     if !pulled.stderr.contains(words) || words.is_empty() {

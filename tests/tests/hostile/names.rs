@@ -59,7 +59,7 @@ pub(crate) fn cases() -> Vec<Case> {
                     ("GNU.sparse.name", b"../canary"),
                     ("GNU.sparse.realsize", b"0"),
                 ])
-                .file("ignored", ""),
+                .file("ignored", &format!("{:\0<512}", "0\n")),
             "`..` in a path",
         ),
         refused_tar("name-empty", file(""), "name"),

@@ -145,8 +145,8 @@ pub struct CopyReport {
 #[non_exhaustive]
 pub enum CopyError {
     /// The trust policy does not accept the image.
-    #[error("Source image rejected")]
-    Rejected(#[source] Box<Rejected>),
+    #[error(transparent)]
+    Rejected(Box<Rejected>),
     /// Reading from the source failed.
     #[error("reading {name}")]
     Source {

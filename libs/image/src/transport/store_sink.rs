@@ -113,6 +113,14 @@ impl ImageSink for StoreSink {
                 diff_ids: diff_ids.len(),
             });
         }
+        // Also when the store has the tar already: who reads the manifest next could not.
+        let odd = |layer: &&Descriptor| layer.media_type.layer_compression().is_none();
+        if let Some(layer) = image.layers.iter().find(odd) {
+            return Err(ImageError::LayerType {
+                digest: layer.digest,
+                media_type: layer.media_type.clone(),
+            });
+        }
         let wanted: Vec<WantedLayer> = image
             .layers
             .iter()
