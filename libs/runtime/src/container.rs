@@ -305,10 +305,23 @@ impl Runtime {
 }
 
 /// Keeps what was not meant for the container from the runtime: an open directory of the host is
-/// a way out (CVE-2024-21626).
+/// a way out (CVE-2024-21626). For the same reason nothing is preserved that nobody handed over: the
+/// runtime would pass on a file of its own that has the number by chance.
 fn close_others(preserve_fds: u32, listen_fds: u32) -> Result<(), RuntimeError> {
     let first = preserve_fds.saturating_add(listen_fds).saturating_add(3);
+    if let Some(fd) = (3..first).find(|fd| !is_inherited(*fd)) {
+        return Err(RuntimeError::NotInherited { fd });
+    }
     Ok(sys::file::close_range_on_exec(first)?)
+}
+
+/// Whether a program that we start gets this descriptor (proc(5), `fdinfo`).
+fn is_inherited(fd: u32) -> bool {
+    const CLOSE_ON_EXEC: u32 = 0o2_000_000;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & CLOSE_ON_EXEC == 0)
 }
 
 fn path_option(command: &mut Command, flag: &str, path: Option<&Path>) {

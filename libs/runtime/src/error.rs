@@ -67,6 +67,12 @@ pub enum RuntimeError {
         /// The name.
         id: String,
     },
+    /// A file that the container is to inherit is not there.
+    #[error("file {fd} is to be preserved for the container but was not handed to this program")]
+    NotInherited {
+        /// The number of the descriptor.
+        fd: u32,
+    },
     /// A terminal without a socket to send it to, or the reverse.
     #[error("a container with process.terminal {} a console socket", if *terminal { "needs" } else { "false takes no" })]
     Console {

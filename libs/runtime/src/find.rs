@@ -196,13 +196,14 @@ impl Runtime {
         command
     }
 
-    /// Runs a command to its end and returns what it wrote, which is bounded.
+    /// Runs a command to its end and returns what it wrote, which is bounded. It starts nothing in
+    /// a container, and so inherits what we did: to mark that here would also take it from the
+    /// container that is started next.
     pub(crate) fn ask(
         &self,
         command: &mut Command,
         verb: &'static str,
     ) -> Result<Vec<u8>, RuntimeError> {
-        sys::file::close_range_on_exec(3)?;
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
