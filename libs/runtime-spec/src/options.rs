@@ -197,7 +197,7 @@ pub(crate) fn change_capabilities(
 }
 
 /// How mounts spread between mount namespaces.
-const PROPAGATION: [&str; 8] = [
+pub(crate) const PROPAGATION: [&str; 8] = [
     "private",
     "rprivate",
     "shared",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Report, dig, list, shorten, step};
+use crate::options::PROPAGATION;
 
 const NAMESPACES: &str = "config-linux.md#namespaces";
 const MAPPINGS: &str = "config-linux.md#user-namespace-mappings";
@@ -282,28 +283,18 @@ fn paths(linux: &Value, report: &mut Report) {
             }
         }
     }
-    if let Some(word) = linux.get("rootfsPropagation").and_then(Value::as_str) {
-        const KNOWN: [&str; 9] = [
-            "",
-            "private",
-            "rprivate",
-            "slave",
-            "rslave",
-            "shared",
-            "rshared",
-            "unbindable",
-            "runbindable",
-        ];
-        if !KNOWN.contains(&word) {
-            report.must(
-                "$.linux.rootfsPropagation",
-                format!(
-                    "{:?} is none of shared, slave, private, unbindable",
-                    shorten(word)
-                ),
-                "config-linux.md#rootfs-mount-propagation",
-            );
-        }
+    if let Some(word) = linux.get("rootfsPropagation").and_then(Value::as_str)
+        && !word.is_empty()
+        && !PROPAGATION.contains(&word)
+    {
+        report.must(
+            "$.linux.rootfsPropagation",
+            format!(
+                "{:?} is none of shared, slave, private, unbindable",
+                shorten(word)
+            ),
+            "config-linux.md#rootfs-mount-propagation",
+        );
     }
     if let Some(path) = linux.get("cgroupsPath").and_then(Value::as_str)
         && (path.chars().any(char::is_control) || path.split('/').any(|part| part == ".."))
