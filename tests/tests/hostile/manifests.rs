@@ -228,7 +228,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 d["digest"] = oci::Digest::sha256(b"elsewhere").to_string().into();
                 d["urls"] = json!(["file:///etc/passwd"]);
             }),
-            "No such file",
+            "content hashes to",
         ),
         refused(
             "diffid-wrong",
@@ -251,24 +251,32 @@ pub(crate) fn cases() -> Vec<Case> {
             "rootfs",
         ),
         refused("config-array", good().config(json!([])), "config"),
-        spoilt("layer-truncated", "size", |layout| {
-            let blob = layer_blob(layout);
-            let bytes = fs::read(&blob).expect("a blob");
-            fs::write(&blob, &bytes[..1024]).expect("a blob");
-        }),
-        spoilt("layer-extended", "size", |layout| {
-            let blob = layer_blob(layout);
-            let mut bytes = fs::read(&blob).expect("a blob");
-            bytes.push(0);
-            fs::write(&blob, &bytes).expect("a blob");
-        }),
-        spoilt("layer-changed", "digest", |layout| {
+        spoilt(
+            "layer-truncated",
+            "expected 2048 bytes, got 1024",
+            |layout| {
+                let blob = layer_blob(layout);
+                let bytes = fs::read(&blob).expect("a blob");
+                fs::write(&blob, &bytes[..1024]).expect("a blob");
+            },
+        ),
+        spoilt(
+            "layer-extended",
+            "expected 2048 bytes, got 2049",
+            |layout| {
+                let blob = layer_blob(layout);
+                let mut bytes = fs::read(&blob).expect("a blob");
+                bytes.push(0);
+                fs::write(&blob, &bytes).expect("a blob");
+            },
+        ),
+        spoilt("layer-changed", "content hashes to", |layout| {
             let blob = layer_blob(layout);
             let mut bytes = fs::read(&blob).expect("a blob");
             bytes[600] ^= 1;
             fs::write(&blob, &bytes).expect("a blob");
         }),
-        spoilt("layer-missing", "No such file", |layout| {
+        spoilt("layer-missing", "has no blob", |layout| {
             fs::remove_file(layer_blob(layout)).expect("it goes");
         }),
         spoilt("blob-is-symlink", "symbolic link", |layout| {
