@@ -4,7 +4,7 @@
 #   packages.sh build|demo|test|bench...
 set -eu
 
-build="gcc libc6-dev cmake make pkg-config libssl-dev"
+build="gcc libc6-dev cmake make pkg-config libssl-dev libclang-dev"
 demo="docker-registry gnupg runc mmdebstrap pigz curl jq"
 test="$demo crun podman skopeo umoci apache2-utils busybox-static e2fsprogs btrfs-progs xfsprogs attr bzip2 xz-utils zstd openssl python3 strace util-linux uidmap golang-github-containers-common"
 bench="$test time"
