@@ -1147,7 +1147,7 @@ fn nobody_listens() {
         .unwrap_err();
     assert!(matches!(error, E::Connect { .. }), "{error:?}");
     assert!(
-        began.elapsed() < Duration::from_secs(5),
+        began.elapsed() < Duration::from_secs(20),
         "a host that never answered was tried again"
     );
 }
@@ -1178,7 +1178,8 @@ fn cancelling_ends_a_stalled_download() {
         matches!(RegistryError::from_io(&error), Some(E::Cancelled)),
         "{error:?}"
     );
-    assert!(began.elapsed() < Duration::from_secs(2));
+    // Far below the idle timeout, which would end it too.
+    assert!(began.elapsed() < Duration::from_secs(20));
     assert!(matches!(endpoint.tags("r"), Err(E::Cancelled)));
 }
 

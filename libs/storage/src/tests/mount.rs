@@ -200,33 +200,6 @@ fn privileged_tree_is_that_of_gnu_tar() {
     assert!(theirs.is_empty(), "{theirs:?}");
 }
 
-#[test]
-fn privileged_mounting_is_quick() {
-    if !is_root() {
-        println!("skipped: needs root");
-        return;
-    }
-    let Some((_dir, store)) = store_with(DriverKind::Composefs) else {
-        return;
-    };
-    let mut tar = TarBuilder::new();
-    for number in 0..3000_u64 {
-        tar = tar.file(format!("d{}/f{number}", number % 50), &content(number, 80));
-    }
-    let (record, _) = pull(&store, &image_of(&[tar.end()]), "a").unwrap();
-    let mut best = std::time::Duration::MAX;
-    for _ in 0..5 {
-        let start = std::time::Instant::now();
-        let mount = store
-            .mount_image(&record, &MountOptions::default())
-            .unwrap();
-        best = best.min(start.elapsed());
-        store.umount(&mount.id).unwrap();
-    }
-    println!("mounted in {best:?}");
-    assert!(best < std::time::Duration::from_millis(10), "{best:?}");
-}
-
 /// Without a mount and without root: files come out as they are.
 #[test]
 fn extracting_needs_no_mount() {
