@@ -55,6 +55,8 @@ install: ## installs what `make build` made, below $(DESTDIR)$(PREFIX)
 
 bench: ## our figures beside those of Debian's tools, measured in one run
 	@sh contrib/packages.sh bench
+	@$(CARGO) build --quiet --release --package storetool --features storage/fault-skip-sync
+	@cp $(TARGET)/release/storetool $(TARGET)/release/storetool-without-sync
 	@$(CARGO) build --quiet --release $(PROGRAMS:%=--package %)
 	@PATH="$(abspath $(TARGET))/release:$$PATH" python3 benches/run.py $(TARGET)/bench
 

@@ -49,7 +49,9 @@ def measure(command, env=None, stdout=subprocess.DEVNULL):
     """Runs command (a list, or a line for sh) to its end and returns its figures."""
     if isinstance(command, str):
         command = ["sh", "-euc", command]
-    errors = tempfile.TemporaryFile()
+    errors, memory = tempfile.TemporaryFile(), tempfile.NamedTemporaryFile()
+    # A child's peak memory begins with that of whoever forked it: GNU time is smaller than Python.
+    command = ["/usr/bin/time", "--quiet", "-o", memory.name, "-f", "%M", *command]
     start = time.monotonic()
     child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=errors)
     _, status, usage = os.wait4(child.pid, 0)
@@ -58,7 +60,7 @@ def measure(command, env=None, stdout=subprocess.DEVNULL):
     if child.returncode != 0:
         errors.seek(0)
         sys.exit(f"{command}: status {child.returncode}\n{errors.read().decode(errors='replace')}")
-    return Figures(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024,
+    return Figures(wall, usage.ru_utime + usage.ru_stime, int(memory.read()) * 1024,
                    usage.ru_inblock * 512, usage.ru_oublock * 512)
 
 
@@ -148,6 +150,9 @@ class Bench:
         return ["storetool", "--root", str(store), "pull", "--quiet", "--policy", str(self.policy), "--tls-verify=false",
                 f"docker://{self.host}/{name}", *more]
 
+    def podman_pull(self, mount):
+        return ["podman", "--root", mount / "root", "--runroot", mount / "run", "pull", "--quiet", "--tls-verify=false", f"{self.host}/web:1"]
+
     # the benchmarks
 
     def inspect(self):
@@ -172,8 +177,7 @@ class Bench:
 
         def podman():
             with disk(self.scratch) as mount:
-                return measure(["podman", "--root", mount / "root", "--runroot", mount / "run", "pull", "--quiet", "--tls-verify=false",
-                                f"{self.host}/web:1"], env=self.env)
+                return measure(self.podman_pull(mount), env=self.env)
 
         def tar():
             with disk(self.scratch) as mount:
@@ -182,6 +186,22 @@ class Bench:
 
         self.pair("pull into the store (peer: podman pull)", ours, podman, 3, wall=0.25, cpu=0.33, rss=64)
         self.pair("pull into the store (peer: gzip -dc | tar -x of its layers, synced)", ours, tar, 3, wall=0.5)
+
+    def sync(self):
+        """What the syncs of a pull cost: the same pull by a build that leaves them out."""
+        def pull(program):
+            with disk(self.scratch) as mount:
+                return measure([program, *self.pull(mount / "store", "web:1")[1:]])
+
+        def podman():
+            with disk(self.scratch) as mount:
+                return measure(self.podman_pull(mount), env=self.env)
+
+        print("\nwhat syncing costs a pull")
+        runs = [(pull("storetool"), pull("storetool-without-sync"), podman()) for _ in range(3)]
+        synced, unsynced, podman = (median(side) for side in zip(*runs))
+        print(f"    synced   {synced}\n    unsynced {unsynced}\n    podman   {podman}")
+        self.goal("wall of the syncs, share of podman's pull", (synced.wall - unsynced.wall) / podman.wall, 0.15)
 
     def layers(self, tag):
         blobs = self.images / "web/blobs"
@@ -315,11 +335,24 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def disk_rate(scratch):
+    """Bytes per second of a synced write: below some 100 MiB/s all that writes waits for the disk."""
+    block = random.Random(0).randbytes(1 << 20)
+    start = time.monotonic()
+    with open(scratch / "rate", "wb") as file:
+        for _ in range(256):
+            file.write(block)
+        os.fsync(file.fileno())
+    rate = (256 << 20) / (time.monotonic() - start)
+    (scratch / "rate").unlink()
+    return rate
+
+
 def main():
     if os.geteuid() != 0:
         sys.exit("run.py: needs root, for the scratch disks and for mounts")
     base = pathlib.Path(sys.argv[1]).resolve()
-    names = sys.argv[2:] or ["inspect", "copy", "pull_image", "shared", "mount", "memory"]
+    names = sys.argv[2:] or ["inspect", "copy", "pull_image", "sync", "shared", "mount", "memory"]
     images = base.parent / "images"
     subprocess.run(["sh", HERE.parent / "tests/images/debian.sh", images], check=True)
     scratch = base / "work"
@@ -328,6 +361,7 @@ def main():
     for program in ("skopeo", "podman"):
         print(subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip())
     print("Linux", os.uname().release, "on", os.cpu_count(), "cores, load", os.getloadavg()[0])
+    print(f"the disk takes {disk_rate(scratch) / 2**20:.0f} MiB/s")
     with registry(scratch) as host:
         bench = Bench(scratch, images, host)
         bench.push("web:1", f"oci:{images}/web:1")
