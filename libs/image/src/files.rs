@@ -21,6 +21,9 @@ use crate::error::ImageError;
 /// How long somebody else may hold the lock of an `index.json`; it is held for one small write.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
+/// So many bytes come together before the disk is told to begin with them.
+const WRITEBACK_BYTES: u64 = 8 << 20;
+
 /// A directory that files are opened below.
 #[derive(Debug)]
 pub(crate) struct Root {
@@ -164,7 +167,7 @@ impl Draft {
         let mut digester = known
             .is_none()
             .then(|| Digester::new(oci::Algorithm::Sha256));
-        let mut size = 0;
+        let (mut size, mut begun) = (0, 0);
         loop {
             let count = fill(reader, &mut buffer).map_err(ImageError::Stream)?;
             self.write(&buffer[..count])?;
@@ -174,6 +177,11 @@ impl Draft {
             size += count as u64;
             if count < buffer.len() {
                 break;
+            }
+            if size - begun >= WRITEBACK_BYTES {
+                // The disk works meanwhile; where it can not, the sync at the end does it all.
+                let _ = sys::file::begin_writeback(self.as_file(), begun..size);
+                begun = size;
             }
         }
         match (known, digester) {

@@ -1,6 +1,7 @@
 //! Links, renames, syncs, clones and free space.
 
 use std::{
+    ops::Range,
     os::fd::{AsFd, AsRawFd},
     path::Path,
 };
@@ -131,11 +132,47 @@ pub fn close_range_on_exec(first: u32) -> Result<()> {
     crate::lock::close_range_cloexec(first)
 }
 
+/// `sync_file_range(2)` with `SYNC_FILE_RANGE_WRITE`: has the disk begin with what was written to
+/// `bytes` of `file`. Nothing is durable by it.
+///
+/// # Errors
+/// `ENOSPC` and what else keeps the kernel from beginning; `ESPIPE` for what is no file.
+#[expect(unsafe_code, reason = "rustix has no sync_file_range")]
+pub fn begin_writeback(file: impl AsFd, bytes: Range<u64>) -> Result<()> {
+    let number = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    let fd = file.as_fd().as_raw_fd();
+    // SAFETY: the descriptor is open as long as `file` is borrowed; no pointers are passed.
+    let status = unsafe {
+        libc::sync_file_range(
+            fd,
+            number(bytes.start),
+            number(bytes.end.saturating_sub(bytes.start)),
+            libc::SYNC_FILE_RANGE_WRITE,
+        )
+    };
+    match status {
+        0 => Ok(()),
+        _ => Err(SysError {
+            call: format!("sync_file_range({fd}, {bytes:?})"),
+            source: std::io::Error::last_os_error(),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn writeback_begins_on_files_alone() {
+        let file = tempfile::tempfile().unwrap();
+        begin_writeback(&file, 0..8192).unwrap();
+        let (pipe, _writer) = std::io::pipe().unwrap();
+        let error = begin_writeback(&pipe, 0..1).unwrap_err();
+        assert_eq!(error.errno(), Some(rustix::io::Errno::SPIPE));
+    }
 
     #[test]
     fn rename_noreplace_keeps_the_target() {

@@ -195,6 +195,24 @@ impl<R: Read> LayerReader<R> {
         Ok(())
     }
 
+    /// Lets `seek` move the reader behind the rest of the current file's content, of which it gets
+    /// the bytes that were not read ahead; `false` from it says that the stream ends before. What
+    /// stands in the tar of a sparse file is read instead.
+    ///
+    /// # Errors
+    /// I/O, truncation.
+    pub fn seek_over(
+        &mut self,
+        seek: impl FnOnce(&mut R, u64) -> io::Result<bool>,
+    ) -> Result<(), LayerError> {
+        if self.sparse.is_some() || self.members.remaining() == 0 {
+            return self.skip();
+        }
+        let passed = self.members.seek_over(seek);
+        self.failed = passed.is_err();
+        passed
+    }
+
     /// Returns how many bytes of the tar were consumed.
     pub fn position(&self) -> u64 {
         self.members.source().offset()
