@@ -18,12 +18,6 @@ use std::{
     path::Path,
 };
 
-use composefs::{
-    erofs::writer::{ValidatedFileSystem, mkfs_erofs},
-    fsverity::Sha256HashValue,
-    generic_tree::Stat,
-    tree::{FileSystem, Inode, LeafContent, RegularFile},
-};
 use rustix::fs::{Mode, OFlags};
 use sys::{
     SysError,
@@ -32,6 +26,7 @@ use sys::{
 };
 
 use crate::{
+    erofs::{Content, Draft, Stat},
     error::{Result, StoreError},
     layout::Layout,
     object::ObjectId,
@@ -190,21 +185,16 @@ fn probe_in(dir: &Path) -> Result<()> {
     let parent = object.parent().unwrap_or(&objects);
     std::fs::create_dir_all(parent).map_err(StoreError::io("creating", parent))?;
     std::fs::write(&object, content).map_err(StoreError::io("writing", &object))?;
-    let stat = || Stat {
-        st_mode: 0o755,
-        ..Stat::uninitialized()
-    };
-    let mut tree = FileSystem::<Sha256HashValue>::new(stat());
-    let leaf = tree.push_leaf(
-        stat(),
-        LeafContent::Regular(RegularFile::External(id.to_composefs(), 100)),
-    );
-    tree.root.insert("probe".as_ref(), Inode::leaf(leaf));
-    let tree = ValidatedFileSystem::new(tree).map_err(|error| StoreError::TreeWriter {
-        reason: format!("{error:#}"),
+    let mut tree = Draft::new();
+    let file = tree.add(Stat::implied(), Content::External(id, 100))?;
+    tree.link(Draft::ROOT, b"probe", file, 0)?;
+    let mut bytes = Vec::new();
+    tree.write(&mut |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
     })?;
     let path = dir.join("tree");
-    std::fs::write(&path, mkfs_erofs(&tree)).map_err(StoreError::io("writing", &path))?;
+    std::fs::write(&path, bytes).map_err(StoreError::io("writing", &path))?;
     let image = File::open(&path).map_err(StoreError::io("opening", &path))?;
     let mount = mount_tree(&TreeMount {
         image: &image,

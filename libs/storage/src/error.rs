@@ -276,7 +276,7 @@ pub enum StoreError {
 pub enum TreeRule {
     /// A component of its path is a symlink, file or device of the same layer.
     ParentIsNoDirectory,
-    /// A hard link whose target is not in this layer.
+    /// A hard link whose target neither this layer has before it nor a lower one.
     LinkTargetMissing,
     /// A hard link to a directory.
     LinkToDirectory,
@@ -296,10 +296,14 @@ impl fmt::Display for TreeRule {
             Self::ParentIsNoDirectory => {
                 "lies below something of the same layer that is no directory"
             }
-            Self::LinkTargetMissing => "links to a file that this layer does not have before it",
+            Self::LinkTargetMissing => {
+                "links to a file that neither this layer has before it nor a lower one"
+            }
             Self::LinkToDirectory => "is a hard link to a directory",
             Self::RootIsNoDirectory => "replaces the root directory",
-            Self::AttributesTooLarge => "has extended attributes of more than 64 KiB",
+            Self::AttributesTooLarge => {
+                "has more extended attributes than 250, or of more than 64 KiB"
+            }
             Self::SymlinkTarget => "has an empty or too long target",
             Self::ContentMissing => "has no content in the layer's stream",
         })

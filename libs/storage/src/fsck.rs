@@ -22,7 +22,7 @@ use crate::{
     Store,
     error::{Result, StoreError},
     merge::{self, MergeLayer},
-    object::ObjectId,
+    object::{ObjectId, VerityHasher},
     object_file::digest_of,
     record::{self, BlobRecord, ContainerRecord, ImageRecord, LayerRecord, NameRecord},
     splitstream::{StreamReader, TarReader},
@@ -442,9 +442,14 @@ impl Check<'_> {
     fn tree(&self, image: &ImageRecord, layers: &[MergeLayer]) {
         let objects = self.store.objects();
         let name = image.manifest.to_string();
-        match merge::erofs_of(&objects, layers) {
-            Ok(bytes) => {
-                let expected = ObjectId::of(&bytes);
+        let mut hasher = VerityHasher::new();
+        let built = merge::write_tree(&objects, layers, &mut |bytes| {
+            hasher.update(bytes);
+            Ok(())
+        });
+        match built {
+            Ok(_) => {
+                let expected = hasher.finish();
                 if expected != image.tree {
                     self.found(Finding::TreeDiffers {
                         image: name.clone(),

@@ -12,7 +12,7 @@
 //! | [`record`] | images, layers, blobs, names and containers as JSON |
 //! | `lock`, `staging` | who may do what meanwhile; work that is not finished |
 //! | `import`, [`transaction`] | one image arriving |
-//! | `merge` | layers into one tree; [`tree`] reads it without root or mount |
+//! | `merge`, `erofs` | layers into one tree, and its image; [`tree`] reads it without root or mount |
 //! | `driver`, [`mount`], [`container`] | root file systems |
 //! | [`gc`], [`fsck`], [`usage`] | removing, checking, counting |
 //!
@@ -27,6 +27,7 @@ mod checkout;
 pub mod container;
 pub mod diff;
 mod driver;
+mod erofs;
 mod error;
 pub mod fsck;
 pub mod gc;

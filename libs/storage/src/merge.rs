@@ -10,28 +10,22 @@
 //!   Below something of its own layer that is no directory it is refused: tools differ about it.
 //! - A directory over a directory keeps the lower one's entries; anything else replaces.
 //! - The last of several entries of one name wins.
-//! - A hard link's target must stand before it in the same layer and be no directory. Images of
-//!   docker, podman, buildah and umoci never need another: a layer is a tar of changed files, and
-//!   a changed link count of a lower file makes those tools write the file again.
+//! - A hard link shares the inode of its target: another name before it in the same layer, or one
+//!   of a lower layer that no marker of this layer hides. Symlinks on the way to it are not
+//!   followed, and it is no directory. Layers of podman, buildah and umoci always hold both names,
+//!   other builders' need not.
 //!
-//! The tree is composefs's own, so that no second one has to fit into memory.
+//! The tree is written by `erofs`.
 
-use std::{
-    collections::BTreeMap, ffi::OsStr, io::Read, os::unix::ffi::OsStrExt, sync::PoisonError,
-};
+use std::{io::Read, sync::PoisonError};
 
 use archive::layer::{
     Chunk, Discard, Entry, EntryKind, LayerError, LayerLimits, LayerPath, LayerReader,
 };
-use composefs::{
-    erofs::writer::{ValidatedFileSystem, mkfs_erofs},
-    fsverity::Sha256HashValue,
-    generic_tree::LeafId,
-    tree::{Directory, FileSystem, Inode, LeafContent, RegularFile, Stat},
-};
 use oci::DiffId;
 
 use crate::{
+    erofs::{Content, Draft, Ino, Stat},
     error::{Result, StoreError, TreeRule},
     import::INLINE_BYTES,
     object::{ObjectId, VerityHasher},
@@ -39,15 +33,13 @@ use crate::{
     splitstream::{Passed, SkeletonReader},
 };
 
-type Id = Sha256HashValue;
-
 /// Most bytes of all extended attributes of one file (Linux's `XATTR_LIST_MAX`).
 const XATTR_BYTES: usize = 64 << 10;
+/// Most extended attributes of one file: erofs counts shared ones in a byte, and overlayfs has
+/// two of its own.
+const XATTRS: usize = 250;
 /// Longest target of a symlink in bytes (Linux's `PATH_MAX` without the final NUL).
 const SYMLINK_BYTES: usize = 4095;
-/// Stack of the thread that builds trees: composefs clones and drops directories recursively, and
-/// a path may have 2,048 components. Only what is touched takes memory.
-const STACK_BYTES: usize = 256 << 20;
 
 /// One layer to merge.
 #[derive(Clone, Debug)]
@@ -56,76 +48,61 @@ pub(crate) struct MergeLayer {
     pub(crate) stream: ObjectId,
 }
 
-/// Merges `layers` and returns the erofs image of the tree.
-pub(crate) fn erofs_of(objects: &Objects, layers: &[MergeLayer]) -> Result<Box<[u8]>> {
-    on_deep_stack(|| {
-        let mut merge = Merge::new();
-        for layer in layers {
-            merge.add(objects, layer)?;
-        }
-        let tree = merge.finish()?;
-        Ok(mkfs_erofs(&tree))
-    })
-}
-
-/// Runs `work` on a thread whose stack is deep enough for any tree.
-pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    std::thread::scope(|scope| {
-        std::thread::Builder::new()
-            .name("tree".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, work)
-            .map_err(|error| StoreError::TreeWriter {
-                reason: error.to_string(),
-            })?
-            .join()
-            .unwrap_or_else(|_| {
-                Err(StoreError::TreeWriter {
-                    reason: "composefs gave up on the tree".to_owned(),
-                })
-            })
-    })
+/// Merges `layers` and hands the erofs image of the tree to `sink`, piece by piece; returns its
+/// size in bytes.
+pub(crate) fn write_tree(
+    objects: &Objects,
+    layers: &[MergeLayer],
+    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<u64> {
+    let mut merge = Merge {
+        tree: Draft::new(),
+        layer: 0,
+    };
+    for layer in layers {
+        merge.add(objects, layer)?;
+    }
+    merge.tree.write(sink)
 }
 
 struct Merge {
-    tree: FileSystem<Id>,
-    /// Which layer each leaf is from.
-    layer_of: Vec<u16>,
+    tree: Draft,
     layer: u16,
 }
 
-impl Merge {
-    fn new() -> Self {
-        Self {
-            tree: FileSystem::new(implied()),
-            layer_of: Vec::new(),
-            layer: 0,
-        }
-    }
+/// The content of a file.
+enum Found {
+    Small(Vec<u8>),
+    Object(ObjectId, u64),
+}
 
+impl Merge {
     /// Puts a layer on top.
     fn add(&mut self, objects: &Objects, layer: &MergeLayer) -> Result<()> {
         // The lowest layer has nothing to hide.
         if self.layer > 0 {
-            self.each(objects, layer, |merge, entry, _| {
-                match entry.kind {
-                    EntryKind::Whiteout => merge.hide(&entry.path),
-                    EntryKind::OpaqueDir => merge.hide_below(&entry.path),
-                    _ => {}
+            self.each(objects, layer, |merge, entry, _| match entry.kind {
+                EntryKind::Whiteout => {
+                    merge.hide(&entry.path);
+                    Ok(())
                 }
-                Ok(())
+                EntryKind::OpaqueDir => merge.hide_below(&entry.path),
+                _ => Ok(()),
             })?;
         }
         self.each(objects, layer, |merge, entry, content| {
-            merge
-                .put(entry, content)
-                .map_err(|(path, rule)| StoreError::Tree {
-                    diff_id: layer.diff_id,
-                    path,
-                    rule,
-                })
+            let stat = merge.stat_of(&entry)?;
+            match stat {
+                Some(stat) => merge.put(&entry, stat, content)?,
+                None => Err(TreeRule::AttributesTooLarge),
+            }
+            .map_err(|rule| StoreError::Tree {
+                diff_id: layer.diff_id,
+                path: entry.path.to_string(),
+                rule,
+            })
         })?;
-        self.layer += 1;
+        self.layer = self.layer.saturating_add(1);
         Ok(())
     }
 
@@ -134,9 +111,9 @@ impl Merge {
         &mut self,
         objects: &Objects,
         layer: &MergeLayer,
-        mut take: impl FnMut(&mut Self, Entry, Option<RegularFile<Id>>) -> Result<()>,
+        mut take: impl FnMut(&mut Self, Entry, Option<Found>) -> Result<()>,
     ) -> Result<()> {
-        let skeleton = SkeletonReader::open(objects.clone(), &layer.stream)?;
+        let skeleton = SkeletonReader::open(objects, &layer.stream)?;
         let passed = skeleton.passed();
         let mut reader = LayerReader::new(skeleton, LayerLimits::default());
         let failed = |source: LayerError| StoreError::Layer {
@@ -146,13 +123,15 @@ impl Merge {
         while let Some(entry) = reader.next_entry(&mut Discard).map_err(failed)? {
             let content = match entry.kind {
                 EntryKind::Regular { size } if size > INLINE_BYTES => {
-                    reader.skip().map_err(failed)?;
+                    reader
+                        .seek_over(|skeleton, _| skeleton.seek_over())
+                        .map_err(failed)?;
                     let id = next(&passed).ok_or_else(|| StoreError::Tree {
                         diff_id: layer.diff_id,
                         path: entry.path.to_string(),
                         rule: TreeRule::ContentMissing,
                     })?;
-                    Some(RegularFile::External(id.to_composefs(), size))
+                    Some(Found::Object(id, size))
                 }
                 EntryKind::Regular { .. } | EntryKind::Sparse { .. } => {
                     Some(small_or_sparse(&mut reader, entry.kind.size()).map_err(failed)?)
@@ -166,196 +145,164 @@ impl Merge {
 
     /// Removes what lower layers have at `path`.
     fn hide(&mut self, path: &LayerPath) {
-        let Some((name, dir)) = path.file_name().zip(self.existing_dir(path, true)) else {
-            return;
-        };
-        dir.remove(OsStr::from_bytes(name));
+        if let Some((dir, name)) = self.existing_dir(path, true).zip(path.file_name()) {
+            self.tree.unlink(dir, name);
+        }
     }
 
     /// Empties the directory `path` of lower layers.
-    fn hide_below(&mut self, path: &LayerPath) {
-        if let Some(dir) = self.existing_dir(path, false) {
-            let names: Vec<_> = dir.entries().map(|(name, _)| name.to_owned()).collect();
-            for name in names {
-                dir.remove(&name);
-            }
+    fn hide_below(&mut self, path: &LayerPath) -> Result<()> {
+        match self.existing_dir(path, false) {
+            Some(dir) => self.tree.clear(dir),
+            None => Ok(()),
         }
     }
 
     /// Finds the directory `path`, or the one that holds `path`.
-    fn existing_dir(&mut self, path: &LayerPath, parent: bool) -> Option<&mut Directory<Id>> {
-        let mut dir = &mut self.tree.root;
+    fn existing_dir(&self, path: &LayerPath, parent: bool) -> Option<Ino> {
+        let mut dir = Draft::ROOT;
         let mut components = path.components();
         if parent {
             components.next_back()?;
         }
         for component in components {
-            dir = dir.get_directory_mut(OsStr::from_bytes(component)).ok()?;
+            dir = self.tree.child(dir, component)?;
         }
-        Some(dir)
+        self.tree.is_dir(dir).then_some(dir)
+    }
+
+    /// The metadata of an entry; `None` when its extended attributes are too large.
+    fn stat_of(&mut self, entry: &Entry) -> Result<Option<Stat>> {
+        let mut bytes = 0;
+        for (name, value) in &entry.xattrs {
+            bytes += name.len() + value.len() + 8;
+            if name.len() > 255 || bytes > XATTR_BYTES {
+                return Ok(None);
+            }
+        }
+        if entry.xattrs.len() > XATTRS {
+            return Ok(None);
+        }
+        Ok(Some(Stat {
+            mode: match entry.kind {
+                // Linux has no other for a symlink, whatever the tar says.
+                EntryKind::Symlink { .. } => 0o777,
+                _ => (entry.mode & 0o7777) as u16,
+            },
+            uid: entry.uid,
+            gid: entry.gid,
+            mtime_secs: entry.mtime.secs,
+            mtime_nanos: entry.mtime.nanos,
+            xattrs: self.tree.xattrs(&entry.xattrs)?,
+        }))
     }
 
     /// Puts one entry into the tree.
     fn put(
         &mut self,
-        entry: Entry,
-        content: Option<RegularFile<Id>>,
-    ) -> std::result::Result<(), (String, TreeRule)> {
-        let path = entry.path.clone();
-        let refuse = |rule| (path.to_string(), rule);
-        let stat = stat_of(&entry).ok_or_else(|| refuse(TreeRule::AttributesTooLarge))?;
-        let Some(name) = path.file_name() else {
-            return match entry.kind {
+        entry: &Entry,
+        stat: Stat,
+        content: Option<Found>,
+    ) -> Result<std::result::Result<(), TreeRule>> {
+        let Some(name) = entry.path.file_name() else {
+            return Ok(match entry.kind {
                 EntryKind::Directory => {
-                    self.tree.root.stat = stat;
+                    self.tree.set_stat(Draft::ROOT, stat);
                     Ok(())
                 }
                 EntryKind::OpaqueDir => Ok(()),
-                _ => Err(refuse(TreeRule::RootIsNoDirectory)),
-            };
+                _ => Err(TreeRule::RootIsNoDirectory),
+            });
         };
-        let name = OsStr::from_bytes(name);
         // What a marker hides is gone; its parent exists, as it does in an unpacked layer.
-        let leaf = match entry.kind {
-            EntryKind::Whiteout => {
-                self.make_parents(&path).map_err(refuse)?;
-                return Ok(());
-            }
-            EntryKind::OpaqueDir => {
-                self.make_parents(&path).map_err(refuse)?;
-                let layer = self.layer;
-                let (dir, layer_of) = self
-                    .parent(&path)
-                    .ok_or_else(|| refuse(TreeRule::ParentIsNoDirectory))?;
-                return enter(dir, layer_of, layer, name).map(drop).map_err(refuse);
-            }
-            EntryKind::Directory => {
-                self.make_parents(&path).map_err(refuse)?;
-                let (dir, _) = self
-                    .parent(&path)
-                    .ok_or_else(|| refuse(TreeRule::ParentIsNoDirectory))?;
-                match dir.get_directory_mut(name) {
-                    Ok(existing) => existing.stat = stat,
-                    Err(_) => {
-                        dir.insert(name, Inode::Directory(Box::new(Directory::new(stat))));
-                    }
-                }
-                return Ok(());
-            }
-            EntryKind::Hardlink { ref target } => {
-                let id = self.link_target(target).map_err(refuse)?;
-                self.make_parents(&path).map_err(refuse)?;
-                let (dir, _) = self
-                    .parent(&path)
-                    .ok_or_else(|| refuse(TreeRule::ParentIsNoDirectory))?;
-                dir.insert(name, Inode::leaf(id));
-                return Ok(());
-            }
-            EntryKind::Regular { .. } | EntryKind::Sparse { .. } => {
-                LeafContent::Regular(content.ok_or_else(|| refuse(TreeRule::ContentMissing))?)
-            }
-            EntryKind::Symlink { ref target } => {
-                if target.is_empty() || target.len() > SYMLINK_BYTES {
-                    return Err(refuse(TreeRule::SymlinkTarget));
-                }
-                LeafContent::Symlink(OsStr::from_bytes(target).into())
-            }
-            EntryKind::CharDevice { major, minor } => {
-                LeafContent::CharacterDevice(device(major, minor))
-            }
-            EntryKind::BlockDevice { major, minor } => {
-                LeafContent::BlockDevice(device(major, minor))
-            }
-            EntryKind::Fifo => LeafContent::Fifo,
+        let dir = match self.make_parents(&entry.path)? {
+            Ok(dir) => dir,
+            Err(rule) => return Ok(Err(rule)),
         };
-        self.make_parents(&path).map_err(refuse)?;
-        let id = self.tree.push_leaf(stat, leaf);
-        self.layer_of.push(self.layer);
-        let (dir, _) = self
-            .parent(&path)
-            .ok_or_else(|| refuse(TreeRule::ParentIsNoDirectory))?;
-        dir.insert(name, Inode::leaf(id));
-        Ok(())
+        let content = match &entry.kind {
+            EntryKind::Whiteout => return Ok(Ok(())),
+            EntryKind::OpaqueDir => return Ok(self.enter(dir, name)?.map(drop)),
+            EntryKind::Hardlink { target } => {
+                return match self.link_target(target) {
+                    Ok(ino) => self.tree.link(dir, name, ino, self.layer).map(Ok),
+                    Err(rule) => Ok(Err(rule)),
+                };
+            }
+            EntryKind::Directory => match self.tree.child(dir, name) {
+                Some(existing) if self.tree.is_dir(existing) => {
+                    self.tree.set_stat(existing, stat);
+                    return Ok(Ok(()));
+                }
+                _ => Content::Directory,
+            },
+            EntryKind::Regular { .. } | EntryKind::Sparse { .. } => match &content {
+                Some(Found::Small(bytes)) => Content::Inline(bytes),
+                Some(Found::Object(id, size)) => Content::External(*id, *size),
+                None => return Ok(Err(TreeRule::ContentMissing)),
+            },
+            EntryKind::Symlink { target } => {
+                if target.is_empty() || target.len() > SYMLINK_BYTES {
+                    return Ok(Err(TreeRule::SymlinkTarget));
+                }
+                Content::Symlink(target)
+            }
+            EntryKind::CharDevice { major, minor } => Content::CharDevice(device(*major, *minor)),
+            EntryKind::BlockDevice { major, minor } => Content::BlockDevice(device(*major, *minor)),
+            EntryKind::Fifo => Content::Fifo,
+        };
+        let ino = self.tree.add(stat, content)?;
+        self.tree.link(dir, name, ino, self.layer)?;
+        Ok(Ok(()))
     }
 
-    /// Makes every directory above `path`.
-    fn make_parents(&mut self, path: &LayerPath) -> std::result::Result<(), TreeRule> {
-        let mut dir = &mut self.tree.root;
+    /// Makes every directory above `path`; returns the last.
+    fn make_parents(&mut self, path: &LayerPath) -> Result<std::result::Result<Ino, TreeRule>> {
+        let mut dir = Draft::ROOT;
         let mut components = path.components();
         components.next_back();
         for component in components {
-            dir = enter(
-                dir,
-                &self.layer_of,
-                self.layer,
-                OsStr::from_bytes(component),
-            )?;
+            match self.enter(dir, component)? {
+                Ok(next) => dir = next,
+                Err(rule) => return Ok(Err(rule)),
+            }
         }
-        Ok(())
+        Ok(Ok(dir))
     }
 
-    /// Finds the directory above `path`, which must exist.
-    fn parent(&mut self, path: &LayerPath) -> Option<(&mut Directory<Id>, &[u16])> {
-        let mut dir = &mut self.tree.root;
-        let mut components = path.components();
-        components.next_back()?;
-        for component in components {
-            dir = dir.get_directory_mut(OsStr::from_bytes(component)).ok()?;
+    /// Goes into the directory `name`, making it, or making a directory of what a lower layer has.
+    fn enter(&mut self, dir: Ino, name: &[u8]) -> Result<std::result::Result<Ino, TreeRule>> {
+        match self.tree.child_of_layer(dir, name) {
+            Some((ino, _)) if self.tree.is_dir(ino) => return Ok(Ok(ino)),
+            Some((_, layer)) if layer == self.layer => {
+                return Ok(Err(TreeRule::ParentIsNoDirectory));
+            }
+            _ => {}
         }
-        Some((dir, &self.layer_of))
+        let ino = self.tree.add(Stat::implied(), Content::Directory)?;
+        self.tree.link(dir, name, ino, self.layer)?;
+        Ok(Ok(ino))
     }
 
     /// Finds the leaf that a hard link means.
-    fn link_target(&self, target: &LayerPath) -> std::result::Result<LeafId, TreeRule> {
-        let mut dir = &self.tree.root;
-        let mut components = target.components();
-        let name = components.next_back().ok_or(TreeRule::LinkToDirectory)?;
-        for component in components {
-            dir = dir
-                .get_directory(OsStr::from_bytes(component))
-                .map_err(|_| TreeRule::LinkTargetMissing)?;
+    fn link_target(&self, target: &LayerPath) -> std::result::Result<Ino, TreeRule> {
+        if target.is_root() {
+            return Err(TreeRule::LinkToDirectory);
         }
-        match dir.lookup(OsStr::from_bytes(name)) {
-            Some(Inode::Leaf(id, _)) if self.layer_of.get(id.0) == Some(&self.layer) => Ok(*id),
-            Some(Inode::Directory(_)) => Err(TreeRule::LinkToDirectory),
-            _ => Err(TreeRule::LinkTargetMissing),
+        let found = (self.existing_dir(target, true).zip(target.file_name()))
+            .and_then(|(dir, name)| self.tree.child(dir, name));
+        match found {
+            Some(ino) if self.tree.is_dir(ino) => Err(TreeRule::LinkToDirectory),
+            Some(ino) => Ok(ino),
+            None => Err(TreeRule::LinkTargetMissing),
         }
     }
-
-    fn finish(mut self) -> Result<ValidatedFileSystem<Id>> {
-        // Leaves that were hidden or replaced are still in the table.
-        self.tree.compact();
-        ValidatedFileSystem::new(self.tree).map_err(|error| StoreError::TreeWriter {
-            reason: format!("{error:#}"),
-        })
-    }
-}
-
-/// Goes into the directory `name`, making it, or making a directory of what a lower layer has.
-fn enter<'a>(
-    dir: &'a mut Directory<Id>,
-    layer_of: &[u16],
-    layer: u16,
-    name: &OsStr,
-) -> std::result::Result<&'a mut Directory<Id>, TreeRule> {
-    match dir.lookup(name) {
-        Some(Inode::Directory(_)) => {}
-        Some(Inode::Leaf(id, _)) if layer_of.get(id.0) == Some(&layer) => {
-            return Err(TreeRule::ParentIsNoDirectory);
-        }
-        _ => {
-            dir.insert(name, Inode::Directory(Box::new(Directory::new(implied()))));
-        }
-    }
-    dir.get_directory_mut(name)
-        .map_err(|_| TreeRule::ParentIsNoDirectory)
 }
 
 /// Reads a small file, or a sparse one whose object is found by its content.
 fn small_or_sparse<R: Read>(
     reader: &mut LayerReader<R>,
     size: u64,
-) -> std::result::Result<RegularFile<Id>, LayerError> {
+) -> std::result::Result<Found, LayerError> {
     const ZEROS: [u8; 4096] = [0; 4096];
     let mut small = Vec::new();
     let mut hasher = VerityHasher::new();
@@ -380,9 +327,9 @@ fn small_or_sparse<R: Read>(
         }
     }
     Ok(if inline {
-        RegularFile::Inline(small.into())
+        Found::Small(small)
     } else {
-        RegularFile::External(hasher.finish().to_composefs(), size)
+        Found::Object(hasher.finish(), size)
     })
 }
 
@@ -393,47 +340,7 @@ fn next(passed: &Passed) -> Option<ObjectId> {
         .pop_front()
 }
 
-/// The metadata of a directory that no layer names.
-fn implied() -> Stat {
-    Stat {
-        st_mode: 0o755,
-        st_uid: 0,
-        st_gid: 0,
-        st_mtim_sec: 0,
-        st_mtim_nsec: 0,
-        xattrs: BTreeMap::new(),
-    }
-}
-
-/// The metadata of an entry; `None` when its extended attributes are too large.
-fn stat_of(entry: &Entry) -> Option<Stat> {
-    let mut bytes = 0;
-    let mut xattrs = BTreeMap::new();
-    for (name, value) in &entry.xattrs {
-        bytes += name.len() + value.len() + 8;
-        if name.len() > 255 || bytes > XATTR_BYTES {
-            return None;
-        }
-        xattrs.insert(
-            OsStr::from_bytes(name).into(),
-            value.clone().into_boxed_slice(),
-        );
-    }
-    Some(Stat {
-        st_mode: match entry.kind {
-            // Linux has no other for a symlink, whatever the tar says.
-            EntryKind::Symlink { .. } => 0o777,
-            _ => entry.mode & 0o7777,
-        },
-        st_uid: entry.uid,
-        st_gid: entry.gid,
-        st_mtim_sec: entry.mtime.secs,
-        st_mtim_nsec: entry.mtime.nanos,
-        xattrs,
-    })
-}
-
 /// Linux's packing of a device number (`new_encode_dev`), which erofs stores.
-fn device(major: u32, minor: u32) -> u64 {
-    u64::from((minor & 0xff) | (major << 8) | ((minor & !0xff) << 12))
+fn device(major: u32, minor: u32) -> u32 {
+    (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }

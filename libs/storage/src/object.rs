@@ -67,6 +67,7 @@ impl ObjectId {
     }
 
     /// Turns it into composefs's value.
+    #[cfg(test)]
     pub(crate) fn to_composefs(self) -> Sha256HashValue {
         // 64 hexadecimal digits always are a value.
         Sha256HashValue::from_hex(self.hex()).unwrap_or(Sha256HashValue::EMPTY)

@@ -34,7 +34,7 @@ use crate::{
     lock::{Kind, LayerLocks},
     merge::{self, MergeLayer},
     object::ObjectId,
-    object_file::{ObjectWriter, Objects},
+    object_file::{ObjectStream, ObjectWriter, Objects},
     record::{
         self, BlobRecord, ImageLayer, ImageRecord, LayerRecord, NameRecord, RECORD_FORMAT,
         compression_word,
@@ -474,9 +474,10 @@ impl Transaction {
                 stream: layer.stream,
             })
             .collect();
-        let image = merge::erofs_of(&objects, &layers)?;
-        let (id, _) = self.objects.store(&image)?;
-        Ok((id, image.len() as u64))
+        let mut object = ObjectStream::create(self.staging.temporary())?;
+        let bytes = merge::write_tree(&objects, &layers, &mut |piece| object.data(piece))?;
+        let (id, _) = object.finish(&self.objects)?;
+        Ok((id, bytes))
     }
 
     fn totals(&self) -> Totals {

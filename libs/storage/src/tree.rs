@@ -21,7 +21,6 @@ use composefs::{
 use crate::{
     Store,
     error::{Result, StoreError},
-    merge::on_deep_stack,
     object::ObjectId,
     object_file::Objects,
     record::ImageRecord,
@@ -31,6 +30,9 @@ use crate::{
 const MOST_LINKS: usize = 40;
 /// Largest erofs image that is read: the limits of a layer allow no larger one.
 const TREE_BYTES: u64 = 8 << 30;
+/// Stack of the thread that reads trees: composefs's reader recurses, and a path may have 2,048
+/// components. Only what is touched takes memory.
+const STACK_BYTES: usize = 256 << 20;
 
 /// The tree of an image.
 #[derive(Clone, Debug)]
@@ -126,7 +128,7 @@ impl Tree {
             .take(TREE_BYTES)
             .read_to_end(&mut image)
             .map_err(StoreError::io("reading", id.path()))?;
-        on_deep_stack(|| {
+        on_deep_stack(id, || {
             let tree = erofs_to_filesystem::<Sha256HashValue>(&image).map_err(|error| {
                 StoreError::TreeReader {
                     id: *id,
@@ -403,6 +405,20 @@ impl Read for Content {
             Self::Object(file) => file.read(buffer),
         }
     }
+}
+
+/// Runs `work` on a thread whose stack is deep enough for any tree.
+fn on_deep_stack<T: Send>(id: &ObjectId, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let failed = |reason: String| StoreError::TreeReader { id: *id, reason };
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("tree".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work)
+            .map_err(|error| failed(error.to_string()))?
+            .join()
+            .unwrap_or_else(|_| Err(failed("composefs gave up on the tree".to_owned())))
+    })
 }
 
 fn place(number: usize) -> u32 {

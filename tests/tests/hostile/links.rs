@@ -37,17 +37,17 @@ pub(crate) fn cases() -> Vec<Case> {
         refused_tar(
             "hardlink-host-file",
             Tarball::new().hardlink("h", "/etc/passwd"),
-            "does not have before it",
+            "neither this layer has before it",
         ),
         refused_tar(
             "hardlink-missing",
             Tarball::new().hardlink("h", "nothing"),
-            "does not have before it",
+            "neither this layer has before it",
         ),
         refused_tar(
             "hardlink-forward",
             Tarball::new().hardlink("h", "a").file("a", "x"),
-            "does not have before it",
+            "neither this layer has before it",
         ),
         refused_tar(
             "hardlink-self",
@@ -76,7 +76,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 .file("d/f", "x")
                 .symlink("l", "d")
                 .hardlink("h", "l/f"),
-            "does not have before it",
+            "neither this layer has before it",
         ),
         refused(
             "hardlink-through-lower-symlink",
@@ -84,7 +84,52 @@ pub(crate) fn cases() -> Vec<Case> {
                 Tarball::new().symlink("l", "/etc"),
                 Tarball::new().hardlink("h", "l/passwd"),
             ]),
-            "does not have before it",
+            "neither this layer has before it",
+        ),
+        refused(
+            "hardlink-to-lower-dir",
+            layers([
+                Tarball::new().dir("d"),
+                Tarball::new().hardlink("h", "d"),
+            ]),
+            "hard link",
+        ),
+        refused(
+            "hardlink-to-what-the-layer-hides",
+            layers([
+                Tarball::new().file("f", "x"),
+                Tarball::new().hardlink("h", "f").file(".wh.f", ""),
+            ]),
+            "neither this layer has before it",
+        ),
+        refused(
+            "hardlink-over-its-target's-parent",
+            layers([
+                Tarball::new().file("f", "x"),
+                Tarball::new().hardlink("f/h", "f"),
+            ]),
+            "hard link",
+        ),
+        refused(
+            "write-below-hardlink-to-lower",
+            layers([
+                Tarball::new().file("f", "x"),
+                Tarball::new().hardlink("h", "f").file("h/x", "y"),
+            ]),
+            "is no directory",
+        ),
+        tree(
+            "hardlink-to-lower-file",
+            layers([
+                Tarball::new().dir("d").file("d/f", "x").file("g", "y"),
+                Tarball::new().hardlink("h", "d/f").hardlink("g", "h"),
+            ]),
+            &[
+                "d dir 0755 0:0",
+                "d/f file 0644 0:0 \"x\" link d/f",
+                "g file 0644 0:0 \"x\" link d/f",
+                "h file 0644 0:0 \"x\" link d/f",
+            ],
         ),
         tree_tar(
             "symlink-absolute",

@@ -169,13 +169,38 @@ fn implied_parents_are_of_root_and_0755() {
 }
 
 #[test]
-fn hard_links_stay_within_their_layer() {
+fn hard_links_need_a_target() {
     let lower = || tar().file("f", b"1").dir("d/").end();
     let cases: Vec<(&str, Vec<u8>, TreeRule)> = vec![
         (
-            "to a lower layer",
-            tar().hardlink("h", "f").end(),
+            "to what its layer hides, marker first",
+            tar().file(".wh.f", b"").hardlink("h", "f").end(),
             TreeRule::LinkTargetMissing,
+        ),
+        (
+            "to what its layer hides, marker last",
+            tar().hardlink("h", "f").file(".wh.f", b"").end(),
+            TreeRule::LinkTargetMissing,
+        ),
+        (
+            "to what its own path turns into a directory",
+            tar().hardlink("f/h", "f").end(),
+            TreeRule::LinkToDirectory,
+        ),
+        (
+            "to a lower directory",
+            tar().hardlink("h", "d").end(),
+            TreeRule::LinkToDirectory,
+        ),
+        (
+            "to a name below a lower file",
+            tar().hardlink("h", "f/x").end(),
+            TreeRule::LinkTargetMissing,
+        ),
+        (
+            "and an entry below it",
+            tar().hardlink("h", "f").file("h/x", b"2").end(),
+            TreeRule::ParentIsNoDirectory,
         ),
         (
             "forward",
@@ -224,6 +249,38 @@ fn hard_links_stay_within_their_layer() {
         .unwrap(),
         ["f=1", "g=1", "h->f", "s->f"]
     );
+}
+
+#[test]
+fn hard_links_to_lower_layers_share_the_file() {
+    let (_dir, store) = store();
+    let lower = tar()
+        .dir("d/")
+        .entry(&RawHeader::file("d/a", 3).mode(0o640).uid(7), b"one")
+        .file("other", b"2")
+        .symlink("s", "other")
+        .end();
+    let middle = tar()
+        .hardlink("b", "d/a")
+        .hardlink("n/c", "b")
+        .hardlink("t", "s")
+        .hardlink("other", "d/a")
+        .end();
+    let upper = tar().file("d/a", b"new").end();
+    let (image, _) = pull(&store, &image_of(&[lower, middle, upper]), "a").unwrap();
+    let tree = store.tree(&image).unwrap();
+    let entry = |path: &str| tree.lookup(path.as_ref(), false).unwrap();
+    for path in ["b", "n/c", "other"] {
+        let entry = entry(path);
+        assert_eq!(
+            entry.kind(),
+            &Kind::Inline(b"one".as_slice().into()),
+            "{path}"
+        );
+        assert_eq!((entry.links(), entry.meta().uid), (3, 7), "{path}");
+    }
+    assert_eq!(entry("d/a").links(), 1);
+    assert_eq!(entry("t").inode_number(), entry("s").inode_number());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests of the whole store: images go in, trees, tars, mounts and findings come out.
 
 mod crash;
+mod erofs;
 mod fsck;
 mod kit;
 mod memory;
