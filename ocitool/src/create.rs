@@ -49,6 +49,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let bundle = Bundle::at(&args.bundle);
     let spec = Spec::parse(&bundle.config()?)?;
     check_root(&bundle, &spec)?;
+    session::note_unsupported(&runtime, &spec)?;
     let options = CreateOptions {
         console_socket: args.console_socket,
         pid_file: args.pid_file,

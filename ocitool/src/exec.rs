@@ -9,7 +9,7 @@ use runtime::{Bundle, ContainerId, ExecOptions, Runtime, host};
 use runtime_spec::options::CapabilityChoice;
 use runtime_spec::{Capability, GenerateInput, GenerateOptions, Spec, generate, user};
 use serde_json::Value;
-use term::Interrupt;
+use term::{Explain, Interrupt};
 
 use crate::run::check_root;
 use crate::session::{self, RuntimeArgs};
@@ -48,8 +48,8 @@ pub(crate) struct Args {
     /// Do not wait for the end of the program
     #[arg(long, short)]
     detach: bool,
-    /// Socket that is sent the terminal, with --detach
-    #[arg(long, value_name = "PATH", requires = "detach")]
+    /// Socket that is sent the terminal, with --detach and --terminal
+    #[arg(long, value_name = "PATH", requires_all = ["detach", "terminal"])]
     console_socket: Option<PathBuf>,
     /// File to write the number of the process to
     #[arg(long, value_name = "FILE")]
@@ -70,6 +70,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    if args.detach && args.terminal && args.console_socket.is_none() {
+        return Err(anyhow!(
+            "a detached program with a terminal needs a socket to send it to"
+        ))
+        .hint(|| "give --console-socket PATH, or leave out --detach or --terminal")
+        .exit_status(2);
+    }
     let runtime = args.runtime.find_to_start()?;
     let process = process(&runtime, &args)?;
     let options = ExecOptions {

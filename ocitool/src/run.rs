@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, anyhow};
-use runtime::{Bundle, ContainerId, Rootfs, RunOptions};
-use runtime_spec::Spec;
+use runtime::{Bundle, ContainerId, Rootfs, RunOptions, inspect};
 use runtime_spec::spec::SPEC_BYTES;
+use runtime_spec::{Severity, Spec};
 use term::{Explain, Interrupt};
 
 use crate::input;
@@ -35,8 +35,10 @@ That of the container's program, 128 + N when signal N ended it; that of the run
 /// exit status is that of the container's program. The container is deleted when it ends.
 ///
 /// The configuration comes from a bundle, from a file, or is made from that of an image; options
-/// edit it. Except with --bundle it goes to a temporary bundle (mode 0700) that is removed
-/// afterwards. A root file system in which /dev, /proc or /sys is a symlink is refused.
+/// edit it, but not that of a bundle. Except with --bundle it goes to a temporary bundle (mode
+/// 0700) that is removed afterwards. A root file system that could lead the runtime to the host is
+/// refused: one in which /dev, /proc or /sys is a symlink, or the directory to start in leads to
+/// /proc; ocitool-validate with --rootfs lists what is looked at.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 #[command(group = clap::ArgGroup::new("source").required(true).args(["config", "bundle", "image_config"]))]
@@ -48,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Directory with config.json, used as it is
-    #[arg(long, short, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR", conflicts_with = "SpecArgs")]
     bundle: Option<PathBuf>,
     /// Configuration of the image to run, - for standard input
     #[arg(long, value_name = "FILE")]
@@ -76,6 +78,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
             let bundle = Bundle::at(dir);
             let spec = Spec::parse(&bundle.config()?)?;
             check_root(&bundle, &spec)?;
+            session::note_unsupported(&runtime, &spec)?;
             bundle
         }
         None => {
@@ -84,6 +87,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
             make_root_absolute(&mut spec, args.config.as_deref())?;
             let bundle = Bundle::temporary(&session::bundle_parent(), &spec.to_json()?)?;
             check_root(&bundle, &spec)?;
+            session::note_unsupported(&runtime, &spec)?;
             bundle
         }
     };
@@ -120,12 +124,23 @@ fn make_root_absolute(spec: &mut Spec, config: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Opens and checks the root file system of a bundle.
+/// Opens the root file system of a bundle, and holds it to be safe for this configuration.
 pub(crate) fn check_root(bundle: &Bundle, spec: &Spec) -> Result<Rootfs> {
     let path = bundle
         .root_of(spec)
         .ok_or_else(|| anyhow!("config.json has no root.path"))?;
     let root = Rootfs::open(&path).hint(|| "name the root file system with --rootfs DIR")?;
     root.check()?;
+    let unsafe_here = inspect(&root, spec)?
+        .into_iter()
+        .find(|finding| finding.severity == Severity::Must);
+    if let Some(finding) = unsafe_here {
+        return Err(anyhow!(
+            "{} of config.json: {}",
+            finding.path,
+            finding.message
+        ))
+        .hint(|| "ocitool validate --rootfs DIR lists all that is wrong");
+    }
     Ok(root)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use runtime::{Runtime, RuntimeError, Search};
+use runtime_spec::Spec;
 use term::Explain;
 
 /// The runtime to use.
@@ -61,6 +62,17 @@ impl RuntimeArgs {
         }
         Ok(runtime)
     }
+}
+
+/// Says what the configuration asks for and the runtime would ignore.
+pub(crate) fn note_unsupported(runtime: &Runtime, spec: &Spec) -> Result<()> {
+    for demand in runtime.unsupported(spec)? {
+        crate::PROGRAM.note(&format!(
+            "warning: {} {demand}",
+            runtime.program().display()
+        ));
+    }
+    Ok(())
 }
 
 /// How many sockets a service manager passed to this process (sd_listen_fds(3)).

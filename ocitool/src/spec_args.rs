@@ -1,7 +1,7 @@
 //! The options that say what a container is like, shared by `generate` and `run`.
 //!
 //! Long names of `ocitools` (2016) and `oci-runtime-tool` are taken as aliases where they mean
-//! the same.
+//! the same; their mappings have another order and so are options of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,15 @@ use runtime_spec::options::{
 };
 use runtime_spec::seccomp::PROFILE_BYTES;
 use runtime_spec::{
-    Capability, GenerateInput, GenerateOptions, SeccompProfile, Spec, UserDatabase, generate,
+    Capability, Conflict, GenerateError, GenerateInput, GenerateOptions, SeccompProfile, Spec,
+    UserDatabase, UserError, generate,
 };
 use term::Explain;
 
 use crate::input;
+
+/// 4294967295 means "leave as it is" to the kernel.
+const ID_MAX: i64 = u32::MAX as i64 - 1;
 
 /// What the container is like.
 #[derive(Debug, clap::Args)]
@@ -98,6 +102,7 @@ pub(crate) struct SpecArgs {
         value_name = "UID",
         alias = "process-uid",
         conflicts_with = "user",
+        value_parser = clap::value_parser!(u32).range(..=ID_MAX),
         help_heading = "Process"
     )]
     uid: Option<u32>,
@@ -107,6 +112,7 @@ pub(crate) struct SpecArgs {
         value_name = "GID",
         alias = "process-gid",
         conflicts_with = "user",
+        value_parser = clap::value_parser!(u32).range(..=ID_MAX),
         help_heading = "Process"
     )]
     gid: Option<u32>,
@@ -117,12 +123,12 @@ pub(crate) struct SpecArgs {
         alias = "groups",
         alias = "process-groups",
         value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(..=ID_MAX),
         help_heading = "Process"
     )]
     group_add: Vec<u32>,
     /// Mask of new files, octal
-    #[arg(long, value_name = "MODE", alias = "process-umask", value_parser = parse_octal,
-          help_heading = "Process")]
+    #[arg(long, value_name = "MODE", value_parser = parse_octal, help_heading = "Process")]
     umask: Option<u32>,
     /// Give the process a terminal
     #[arg(
@@ -182,23 +188,15 @@ pub(crate) struct SpecArgs {
     )]
     namespace: Vec<Namespace>,
     /// Users inside and outside, CONTAINER:HOST:SIZE; brings a user namespace (can be repeated)
-    #[arg(
-        long,
-        value_name = "MAP",
-        alias = "uidmappings",
-        alias = "linux-uidmappings",
-        help_heading = "Namespaces"
-    )]
+    #[arg(long, value_name = "MAP", help_heading = "Namespaces")]
     uidmap: Vec<IdMap>,
+    #[arg(long, alias = "linux-uidmappings", hide = true, value_parser = IdMap::host_first)]
+    uidmappings: Vec<IdMap>,
     /// Groups inside and outside, CONTAINER:HOST:SIZE; brings a user namespace (can be repeated)
-    #[arg(
-        long,
-        value_name = "MAP",
-        alias = "gidmappings",
-        alias = "linux-gidmappings",
-        help_heading = "Namespaces"
-    )]
+    #[arg(long, value_name = "MAP", help_heading = "Namespaces")]
     gidmap: Vec<IdMap>,
+    #[arg(long, alias = "linux-gidmappings", hide = true, value_parser = IdMap::host_first)]
+    gidmappings: Vec<IdMap>,
     /// Kernel setting of the container's namespaces (can be repeated)
     #[arg(
         long,
@@ -208,9 +206,9 @@ pub(crate) struct SpecArgs {
     )]
     sysctl: Vec<Sysctl>,
 
-    /// Directory or file of the host (can be repeated)
+    /// Directory or file of the host; relative to where ocitool is started (can be repeated)
     #[arg(long, short = 'v', value_name = "SOURCE:DESTINATION[:OPTION,...]",
-          visible_alias = "volume", value_parser = Mount::bind, help_heading = "Mounts")]
+          visible_alias = "volume", value_parser = bind, help_heading = "Mounts")]
     bind: Vec<Mount>,
     /// Directory in memory, nosuid and nodev (can be repeated)
     #[arg(long, value_name = "DESTINATION[:OPTION,...]", value_parser = Mount::tmpfs,
@@ -230,10 +228,11 @@ pub(crate) struct SpecArgs {
     )]
     mount_remove: Vec<String>,
     /// What becomes of the image's volumes: a tmpfs each, gone with the container, or nothing
-    #[arg(long, value_name = "tmpfs|ignore", default_value = "tmpfs",
+    #[arg(long, value_name = "tmpfs|ignore", default_value = "tmpfs", requires = "image_config",
           value_parser = ["tmpfs", "ignore"], hide_possible_values = true, help_heading = "Mounts")]
     volumes: String,
-    /// The cgroup file system: read-only, writable, or not there [default: ro]
+    /// The cgroup file system: read-only, writable, or not there [default: ro; rw with
+    /// --privileged]
     #[arg(long, value_name = "ro|rw|no", value_parser = ["ro", "rw", "no"],
           hide_possible_values = true, help_heading = "Mounts")]
     mount_cgroups: Option<String>,
@@ -375,7 +374,7 @@ pub(crate) struct SpecArgs {
     annotation: Vec<(String, String)>,
     /// Labels of the image that become annotations: those that describe the image
     /// (org.opencontainers.image.*), none, or all that no runtime acts on
-    #[arg(long, value_name = "image|none|all", default_value = "image",
+    #[arg(long, value_name = "image|none|all", default_value = "image", requires = "image_config",
           value_parser = ["image", "none", "all"], hide_possible_values = true,
           help_heading = "Annotations")]
     image_labels: String,
@@ -410,13 +409,12 @@ impl SpecArgs {
             options,
         };
         let made = match generate(input) {
-            Err(error @ runtime_spec::GenerateError::User(_)) if users.is_none() => Err(error)
-                .hint(|| "give the root file system with --rootfs, or a number with --user"),
-            Err(error @ runtime_spec::GenerateError::NoCommand) => {
-                Err(error).hint(|| "say what to start after -- or with --entrypoint")
-            }
-            made => Ok(made?),
-        }?;
+            Ok(made) => made,
+            Err(error) => match next_step(&error) {
+                Some(hint) => return Err(error).hint(|| hint),
+                None => return Err(error.into()),
+            },
+        };
         for note in &made.notes {
             crate::PROGRAM.note(&note.to_string());
         }
@@ -496,11 +494,11 @@ impl SpecArgs {
         let mut mounts_removed = self.mount_remove.clone();
         match self.mount_cgroups.as_deref() {
             Some("no") => mounts_removed.push("/sys/fs/cgroup".to_owned()),
-            Some("rw") => mounts.push(Mount::json(
-                r#"{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup",
-                    "options":["rprivate","nosuid","noexec","nodev","relatime","rw"]}"#,
-            )?),
-            _ => {}
+            Some(access) => mounts.push(Mount::json(&format!(
+                r#"{{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup",
+                    "options":["rprivate","nosuid","noexec","nodev","relatime","{access}"]}}"#,
+            ))?),
+            None => {}
         }
         Ok(GenerateOptions {
             template: None,
@@ -548,8 +546,8 @@ impl SpecArgs {
             masked_paths: self.mask.clone(),
             readonly_paths: self.readonly_path.clone(),
             seccomp: self.seccomp.as_deref().map(seccomp).transpose()?,
-            uid_maps: self.uidmap.clone(),
-            gid_maps: self.gidmap.clone(),
+            uid_maps: [&self.uidmap[..], &self.uidmappings].concat(),
+            gid_maps: [&self.gidmap[..], &self.gidmappings].concat(),
             sysctls: self.sysctl.clone(),
             apparmor: self.apparmor.clone(),
             selinux_label: self.selinux_label.clone(),
@@ -562,6 +560,42 @@ impl SpecArgs {
                 .collect(),
         })
     }
+}
+
+/// What to do about an error, where that is not plain from its words.
+fn next_step(error: &GenerateError) -> Option<&'static str> {
+    Some(match error {
+        GenerateError::User(UserError::NoDatabase { .. }) => {
+            "give the root file system with --rootfs, or a number with --user"
+        }
+        GenerateError::NoCommand => "say what to start after -- or with --entrypoint",
+        GenerateError::Conflict(conflict) => match conflict {
+            Conflict::MappedElsewhere { .. } => {
+                "leave out --userns, or leave out --uidmap and --gidmap"
+            }
+            Conflict::Unmapped { .. } => "give both --uidmap and --gidmap, as 0:100000:65536",
+            Conflict::UnmappedProcess { .. } => {
+                "widen --uidmap or --gidmap, or choose another --user"
+            }
+            Conflict::Capability { name: "ALL" } => "give ALL to one of --cap-add and --cap-drop",
+            Conflict::Mount { .. } => "give one of the mounts another destination",
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// A mount with its source made absolute: the runtime would start at the bundle.
+fn bind(text: &str) -> Result<Mount, String> {
+    let absolute = match text.split_once(':') {
+        Some((source, rest)) if !source.is_empty() && !source.starts_with('/') => {
+            let source = std::path::absolute(source).map_err(|error| error.to_string())?;
+            let source = source.to_str().ok_or("the path is not UTF-8")?;
+            format!("{source}:{rest}")
+        }
+        _ => text.to_owned(),
+    };
+    Mount::bind(&absolute).map_err(|error| error.to_string())
 }
 
 fn read_image_config(path: &Path) -> Result<ImageConfig> {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use runtime::{Rootfs, inspect};
 use runtime_spec::spec::SPEC_BYTES;
-use runtime_spec::{Severity, validate};
+use runtime_spec::{Severity, Spec, validate};
 use serde_json::json;
 use term::{Explain, Stdout};
 
@@ -18,6 +19,7 @@ One finding per line: severity, place, what is wrong. With --json one object:
 
 EXAMPLES:
   ocitool generate --rootfs ROOT -- /bin/sh | ocitool validate -
+  ocitool validate --rootfs rootfs config.json
   ocitool validate --json config.json | jq -r '.findings[] | .path'
 
 EXIT STATUS:
@@ -35,6 +37,9 @@ pub(crate) struct Args {
     /// Configuration, - for standard input
     #[arg(value_name = "FILE", default_value = "config.json")]
     file: PathBuf,
+    /// Root file system to hold the configuration against
+    #[arg(long, value_name = "DIR")]
+    rootfs: Option<PathBuf>,
     /// Least severity that makes the configuration invalid
     #[arg(long, value_name = "may|should|must", default_value = "must",
           value_parser = ["may", "should", "must"], hide_possible_values = true,
@@ -47,7 +52,14 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let bytes = input::read(&args.file, SPEC_BYTES).exit_status(2)?;
-    let findings = validate(&bytes);
+    let mut findings = validate(&bytes);
+    if let Some(dir) = &args.rootfs {
+        let root = Rootfs::open(dir).exit_status(2)?;
+        // What is no configuration at all has its finding already.
+        if let Ok(spec) = Spec::parse(&bytes) {
+            findings.extend(inspect(&root, &spec).exit_status(2)?);
+        }
+    }
     let level = [Severity::May, Severity::Should, Severity::Must]
         .into_iter()
         .find(|severity| severity.name() == args.level)

@@ -136,9 +136,9 @@ fn old_names_of_flags_still_work() {
         "--groups",
         "7,8",
         "--uidmappings",
-        "0:1000:10",
-        "--gidmappings",
-        "0:1000:10",
+        "1000:0:10",
+        "--linux-gidmappings",
+        "2000:1:10",
         "--cap-drop",
         "all",
         "--cap-add",
@@ -171,6 +171,57 @@ fn old_names_of_flags_still_work() {
     assert_eq!(config["linux"]["resources"].get("pids"), None);
     assert!(!out.stdout.contains("/sys/fs/cgroup"));
     assert_eq!(config["hooks"]["prestart"][0]["path"], "/bin/true");
+    // Theirs have the number of the host first.
+    assert_eq!(
+        config["linux"]["uidMappings"],
+        json(r#"[{"containerID":0,"hostID":1000,"size":10}]"#)
+    );
+    assert_eq!(
+        config["linux"]["gidMappings"],
+        json(r#"[{"containerID":1,"hostID":2000,"size":10}]"#)
+    );
+}
+
+#[test]
+fn validate_looks_at_a_root_file_system() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = common::rootfs(dir.path());
+    let root = root.to_str().unwrap();
+    let config = run(&[
+        "generate",
+        "--rootfs",
+        root,
+        "--cwd",
+        "/w",
+        "--",
+        "/bin/nope",
+    ])
+    .stdout;
+    let validate = |more: &[&str]| {
+        let args = [&["validate", "-", "--rootfs", root], more].concat();
+        run_with_stdin(&args, config.as_bytes())
+    };
+    let out = validate(&[]);
+    assert_eq!(out.status, 0, "{out:?}");
+    assert!(
+        out.stdout
+            .contains("should: $.process.args[0]: \"/bin/nope\" is not in"),
+        "{out:?}"
+    );
+    assert_eq!(validate(&["--level", "should"]).status, 1);
+    std::os::unix::fs::symlink("/proc/self/fd/7", dir.path().join("root/w")).unwrap();
+    let out = validate(&[]);
+    assert_eq!(out.status, 1, "{out:?}");
+    assert!(
+        out.stdout
+            .contains("must: $.process.cwd: \"/w\" leads through a symlink to \"/proc/self/fd/7\""),
+        "{out:?}"
+    );
+    let out = run_with_stdin(
+        &["validate", "--rootfs", "/no/such", "-"],
+        config.as_bytes(),
+    );
+    assert_eq!(out.status, 2, "{out:?}");
 }
 
 #[test]

@@ -317,10 +317,21 @@ fn namespace_flags_write_their_members() {
         ),
         // The group of terminals does not exist inside, and the sysfs is not the container's.
         (
-            &["--gidmap", "0:2000:5", "--network", "host"],
+            &[
+                "--uidmap",
+                "0:1000:5",
+                "--gidmap",
+                "0:2000:5",
+                "--network",
+                "host",
+            ],
             &[
                 ("/linux/namespaces/1", "null"),
                 ("/linux/namespaces/-", r#"{"type":"user"}"#),
+                (
+                    "/linux/uidMappings",
+                    r#"[{"containerID":0,"hostID":1000,"size":5}]"#,
+                ),
                 (
                     "/linux/gidMappings",
                     r#"[{"containerID":0,"hostID":2000,"size":5}]"#,
@@ -523,4 +534,159 @@ fn bad_values_are_refused_by_the_name_of_the_flag() {
         assert_eq!(out.status, 2, "{line}: {out:?}");
         assert!(out.stderr.contains(flag), "{line}: {}", out.stderr);
     }
+}
+
+#[test]
+fn options_that_exclude_each_other_are_refused() {
+    let maps = ["--uidmap", "0:1:2", "--gidmap", "0:1:2"];
+    let with_maps = |more: &[&'static str]| [&maps[..], more].concat();
+    let table: Vec<(Vec<&str>, i32, &str)> = vec![
+        (
+            with_maps(&["--userns", "host"]),
+            1,
+            "and the host's is asked for",
+        ),
+        (
+            with_maps(&["--userns", "/proc/1/ns/user"]),
+            1,
+            "one that is there",
+        ),
+        (
+            with_maps(&["--uid", "5"]),
+            1,
+            "user 5 of the process is in no mapping",
+        ),
+        (vec!["--userns", "new"], 1, "none of user and group numbers"),
+        (vec!["--uidmap", "0:1:2"], 1, "none of group numbers"),
+        (
+            vec!["--uidmap", "0:1:9", "--uidmap", "8:20:1"],
+            1,
+            "overlap at 8 inside",
+        ),
+        (
+            vec!["--network", "host", "--namespace", "network=new"],
+            1,
+            "network namespace is asked for twice",
+        ),
+        (
+            vec!["--sysctl", "net.ipv4.ip_forward=1", "--network", "host"],
+            1,
+            "needs a network namespace",
+        ),
+        (
+            vec!["--sysctl", "kernel.shmmax=1", "--ipc", "host"],
+            1,
+            "needs a ipc namespace",
+        ),
+        (
+            vec!["--hostname", "x", "--uts", "host"],
+            1,
+            "host name needs a uts",
+        ),
+        (
+            vec!["--cap-add", "kill", "--cap-drop", "CAP_KILL"],
+            1,
+            "CAP_KILL is both added",
+        ),
+        (
+            vec!["--cap-add", "ALL", "--cap-drop", "all"],
+            1,
+            "ALL is both added",
+        ),
+        (
+            vec!["--tmpfs", "/x", "--bind", "/tmp:/x/"],
+            1,
+            "two mounts are asked for at \"/x\"",
+        ),
+        (
+            vec!["--mount-cgroups", "rw", "--tmpfs", "/sys/fs/cgroup"],
+            1,
+            "two mounts are asked for at",
+        ),
+        (vec!["--volumes", "ignore"], 2, "--image-config"),
+        (vec!["--image-labels", "all"], 2, "--image-config"),
+        (vec!["--memory", "0"], 2, "no limit"),
+        (vec!["--group-add", "4294967295"], 2, "--group-add"),
+        (vec!["--uid", "4294967295"], 2, "--uid"),
+        (vec!["--mount", r#"{"destination":"/a"}"#], 2, "no type"),
+        (vec!["--hook", "poststop=rel"], 1, "not an absolute path"),
+    ];
+    for (args, status, part) in table {
+        let out = run(&[&["generate"], &args[..]].concat());
+        assert_eq!(out.status, status, "{args:?}: {out:?}");
+        assert!(out.stderr.contains(part), "{args:?}: {out:?}");
+        assert!(out.stdout.is_empty(), "{args:?}");
+    }
+    // Of verbs that run containers.
+    for (args, part) in [
+        (&["run", "--bundle", "b", "--env", "A=b"][..], "--bundle"),
+        (&["run", "--bundle", "b", "--", "ls"], "--bundle"),
+        (&["run", "--bundle", "b", "--memory", "1g"], "--bundle"),
+        (&["run", "--bundle", "b", "--image-config", "i"], "--bundle"),
+        (
+            &["exec", "--detach", "--terminal", "id", "sh"],
+            "needs a socket",
+        ),
+        (
+            &["exec", "--detach", "--console-socket", "s", "id", "sh"],
+            "--terminal",
+        ),
+        (
+            &["exec", "--console-socket", "s", "--terminal", "id", "sh"],
+            "--detach",
+        ),
+    ] {
+        let out = run(args);
+        assert_eq!(out.status, 2, "{args:?}: {out:?}");
+        assert!(out.stderr.contains(part), "{args:?}: {out:?}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_beside_privilege_or_a_template_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = dir.path().join("config.json");
+    let template = template.to_str().unwrap();
+    assert_eq!(
+        run(&["generate", "--privileged", "--output", template]).status,
+        0
+    );
+    let cgroup = |args: &[&str]| {
+        let out = run(&[&["generate"], args].concat());
+        assert_eq!(out.status, 0, "{out:?}");
+        let config = json(&out.stdout);
+        let mounts = config["mounts"].as_array().unwrap().clone();
+        let mount = mounts
+            .into_iter()
+            .find(|mount| mount["destination"] == "/sys/fs/cgroup");
+        mount.map(|mount| mount["options"][5].as_str().unwrap().to_owned())
+    };
+    for (args, want) in [
+        (&[][..], Some("ro")),
+        (&["--mount-cgroups", "rw"], Some("rw")),
+        (&["--mount-cgroups", "no"], None),
+        (&["--privileged"], Some("rw")),
+        (&["--privileged", "--mount-cgroups", "ro"], Some("ro")),
+        (&["--template", template], Some("rw")),
+        (
+            &["--template", template, "--mount-cgroups", "ro"],
+            Some("ro"),
+        ),
+    ] {
+        assert_eq!(cgroup(args).as_deref(), want, "{args:?}");
+    }
+    // A source is found from where ocitool is started, not from the bundle.
+    let out = run(&["generate", "--bind", "here:/there"]);
+    let here = std::env::current_dir().unwrap().join("here");
+    assert_eq!(
+        json(&out.stdout)["mounts"][7]["source"],
+        here.to_str().unwrap()
+    );
+    // A mount that is not there is not left out in silence.
+    let out = run(&["generate", "--mount-remove", "/nope/"]);
+    assert_eq!(out.status, 0);
+    assert!(
+        out.stderr.contains("no mount at \"/nope\" to leave out"),
+        "{out:?}"
+    );
 }

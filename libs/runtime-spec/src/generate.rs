@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::annotations::{self, ImageAnnotations};
 use crate::capability::{Capability, CapabilitySet};
+use crate::conflict::{self, Conflict};
 use crate::defaults;
 use crate::options::{
-    GenerateOptions, Mount, Namespace, Placement, SeccompChoice, VolumePolicy, change_capabilities,
-    clean_absolute,
+    GenerateOptions, Namespace, Placement, SeccompChoice, change_capabilities, clean_absolute,
 };
 use crate::seccomp::{SeccompError, SeccompProfile, SeccompTarget};
 use crate::spec::{Spec, SpecError};
@@ -68,9 +68,15 @@ pub enum GenerateError {
         /// The text.
         text: String,
     },
-    /// A host name was asked for, but the container shares the host's.
-    #[error("a host name needs a uts namespace of the container's own")]
-    HostnameWithoutUts,
+    /// Options that exclude each other.
+    #[error("the options contradict each other")]
+    Conflict(#[from] Conflict),
+    /// A program of a hook is no absolute path.
+    #[error("hook {path:?} is not an absolute path without ..")]
+    HookPath {
+        /// The path.
+        path: String,
+    },
 }
 
 /// Something that was decided and that a person may want to know.
@@ -91,6 +97,11 @@ pub enum Note {
     VolumeSkipped {
         /// The path.
         path: String,
+    },
+    /// There is no mount at a place where one was to be left out.
+    NoMountToRemove {
+        /// The place.
+        destination: String,
     },
     /// An entry of the image's environment has no `=` or no name.
     EnvSkipped {
@@ -122,6 +133,9 @@ impl fmt::Display for Note {
                     f,
                     "volume {path:?} of the image lies on a mount of the container"
                 )
+            }
+            Self::NoMountToRemove { destination } => {
+                write!(f, "there is no mount at {destination:?} to leave out")
             }
             Self::EnvSkipped { entry } => {
                 write!(
@@ -179,6 +193,7 @@ pub fn generate(input: GenerateInput<'_>) -> Result<Generated, GenerateError> {
         host,
         mut options,
     } = input;
+    conflict::check_options(&options)?;
     let template = options.template.take();
     let from_template = template.is_some();
     let mut work = Work {
@@ -194,6 +209,7 @@ pub fn generate(input: GenerateInput<'_>) -> Result<Generated, GenerateError> {
     let user = work.user()?;
     work.process(user.as_ref())?;
     work.namespaces()?;
+    conflict::check_made(&work.options, &work.spec)?;
     work.mounts()?;
     work.limits()?;
     work.annotations()?;
@@ -332,6 +348,13 @@ impl Work<'_> {
     }
 
     fn env(&mut self, user: Option<&ResolvedUser>) -> Result<(), GenerateError> {
+        let asked = self.image.is_some()
+            || user.is_some()
+            || !self.options.env.is_empty()
+            || self.options.terminal == Some(true);
+        if self.from_template && !asked {
+            return Ok(());
+        }
         let mut env = Env::default();
         for entry in self
             .spec
@@ -384,6 +407,12 @@ impl Work<'_> {
         for namespace in &wanted {
             let list = self.spec.list(&["linux", "namespaces"])?;
             list.retain(|entry| entry["type"] != namespace.kind);
+            if namespace.kind == "user" && namespace.placement != Placement::New {
+                // Those of a template belong to the namespace that is gone.
+                self.spec.remove(&["linux", "uidMappings"]);
+                self.spec.remove(&["linux", "gidMappings"]);
+            }
+            let list = self.spec.list(&["linux", "namespaces"])?;
             match &namespace.placement {
                 Placement::Host => {}
                 Placement::New => list.push(json!({ "type": namespace.kind })),
@@ -403,15 +432,22 @@ impl Work<'_> {
         }
         let own_uts = self.has_namespace("uts");
         match &self.options.hostname {
-            Some(_) if !own_uts => return Err(GenerateError::HostnameWithoutUts),
+            Some(_) if !own_uts => return Err(Conflict::Hostname.into()),
             Some(hostname) => {
                 check_text("host name", hostname)?;
                 self.spec.set(&["hostname"], hostname.as_str())?;
             }
-            None if !own_uts => self.spec.remove(&["hostname"]),
+            None if !own_uts && self.asks_for("uts") => self.spec.remove(&["hostname"]),
             None => {}
         }
         Ok(())
+    }
+
+    /// Whether the options decide about a namespace, and not a template alone.
+    fn asks_for(&self, kind: &str) -> bool {
+        let options = &self.options;
+        let mapped = !options.uid_maps.is_empty() || !options.gid_maps.is_empty();
+        options.namespaces.iter().any(|one| one.kind == kind) || (kind == "user" && mapped)
     }
 
     fn has_namespace(&self, kind: &str) -> bool {
@@ -420,110 +456,6 @@ impl Work<'_> {
             .get(&["linux", "namespaces"])
             .and_then(Value::as_array);
         list.is_some_and(|list| list.iter().any(|entry| entry["type"] == kind))
-    }
-
-    fn mounts(&mut self) -> Result<(), GenerateError> {
-        self.adapt_default_mounts()?;
-        let mut volumes = Vec::new();
-        if self.options.volumes == VolumePolicy::Tmpfs {
-            for path in self
-                .image
-                .iter()
-                .flat_map(|image| image.config.volumes.keys())
-            {
-                let clean = clean_absolute(path)
-                    .filter(|clean| clean != "/")
-                    .ok_or_else(|| GenerateError::Volume { path: path.clone() })?;
-                let kernel = ["/proc", "/sys", "/dev"];
-                if kernel
-                    .iter()
-                    .any(|dir| clean == *dir || clean.starts_with(&format!("{dir}/")))
-                {
-                    self.notes.push(Note::VolumeSkipped { path: path.clone() });
-                } else {
-                    volumes.push(Mount::volume(&clean));
-                }
-            }
-        }
-        let given = self.options.mounts.clone();
-        let gone: Vec<_> = self
-            .options
-            .mounts_removed
-            .iter()
-            .filter_map(|path| clean_absolute(path))
-            .collect();
-        let list = self.spec.list(&["mounts"])?;
-        list.retain(|entry| {
-            let there = entry["destination"].as_str().and_then(clean_absolute);
-            there.is_none_or(|there| !gone.contains(&there))
-        });
-        let at = |list: &[Value], mount: &Mount| {
-            list.iter().position(|entry| {
-                let there = entry["destination"].as_str().and_then(clean_absolute);
-                there.as_deref() == Some(mount.destination())
-            })
-        };
-        for mount in &volumes {
-            if at(list, mount).is_none() {
-                list.push(mount.to_json());
-            }
-        }
-        for mount in &given {
-            match at(list, mount) {
-                Some(index) => list[index] = mount.to_json(),
-                None => list.push(mount.to_json()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the default mounts fit shared namespaces, mappings and privilege.
-    fn adapt_default_mounts(&mut self) -> Result<(), GenerateError> {
-        let share_ipc = !self.has_namespace("ipc");
-        let share_network = !self.has_namespace("network");
-        let user_namespace = self.has_namespace("user");
-        let maps_tty =
-            self.options.gid_maps.is_empty()
-                || self.options.gid_maps.iter().any(|map| {
-                    map.container_id <= 5 && 5 < map.container_id.saturating_add(map.size)
-                });
-        let privileged = self.options.privileged;
-        for mount in self.spec.list(&["mounts"])? {
-            let Some(destination) = mount["destination"].as_str().map(str::to_owned) else {
-                continue;
-            };
-            let kind = mount["type"].as_str().unwrap_or_default().to_owned();
-            match (destination.as_str(), kind.as_str()) {
-                ("/dev/shm", "tmpfs") | ("/dev/mqueue", "mqueue") if share_ipc => {
-                    *mount = json!({
-                        "destination": destination, "type": "bind", "source": destination,
-                        "options": ["bind", "rprivate", "nosuid", "noexec", "nodev"],
-                    });
-                }
-                // The kernel lets only the owner of a network namespace mount its sysfs.
-                ("/sys", "sysfs") if share_network && user_namespace => {
-                    let access = if privileged { "rw" } else { "ro" };
-                    *mount = json!({
-                        "destination": "/sys", "type": "bind", "source": "/sys",
-                        "options": ["rbind", "rprivate", "nosuid", "noexec", "nodev", access],
-                    });
-                }
-                ("/sys", "sysfs") | ("/sys/fs/cgroup", "cgroup") if privileged => {
-                    for option in mount["options"].as_array_mut().into_iter().flatten() {
-                        if option == "ro" {
-                            *option = json!("rw");
-                        }
-                    }
-                }
-                ("/dev/pts", "devpts") if !maps_tty => {
-                    if let Some(options) = mount["options"].as_array_mut() {
-                        options.retain(|option| option != "gid=5");
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn limits(&mut self) -> Result<(), GenerateError> {
@@ -739,9 +671,8 @@ impl Work<'_> {
             let path = args
                 .first()
                 .and_then(|path| clean_absolute(path))
-                .ok_or_else(|| GenerateError::BadText {
-                    what: "hook",
-                    text: args.join(" "),
+                .ok_or_else(|| GenerateError::HookPath {
+                    path: args.first().cloned().unwrap_or_default(),
                 })?;
             let hook = json!({ "path": path, "args": args });
             self.spec.list(&["hooks", stage.name()])?.push(hook);
@@ -795,5 +726,6 @@ fn check_text(what: &'static str, text: &str) -> Result<(), GenerateError> {
     Ok(())
 }
 
+mod mounts;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`generate`] | image configuration + options + facts about the host → config.json |
+//! | [`conflict`] | options that contradict each other |
 //! | [`options`] | what may be asked for, parsed from the texts that people type |
 //! | [`annotations`] | what the image says of itself, as annotations that do nothing |
 //! | [`user`] | `Config.User` resolved in the bytes of `/etc/passwd` and `/etc/group` |
@@ -20,6 +21,7 @@
 
 pub mod annotations;
 pub mod capability;
+pub mod conflict;
 pub mod defaults;
 pub mod generate;
 pub mod options;
@@ -29,6 +31,7 @@ pub mod user;
 pub mod validate;
 
 pub use capability::{Capability, CapabilitySet};
+pub use conflict::Conflict;
 pub use generate::{GenerateError, GenerateInput, Generated, Host, Note, generate};
 pub use options::GenerateOptions;
 pub use seccomp::SeccompProfile;

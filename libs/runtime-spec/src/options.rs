@@ -278,7 +278,7 @@ impl Mount {
     /// Parses one mount as JSON, in the words of config.json.
     ///
     /// # Errors
-    /// No JSON object, or one without a usable `destination`.
+    /// No JSON object, or one without a usable `destination` or a type.
     pub fn json(text: &str) -> Result<Self, OptionError> {
         const FORM: &str = r#"{"destination":PATH,"type":TYPE,"source":SOURCE,"options":[...]}"#;
         let members = oci::json::parse(text.as_bytes(), 64 << 10)
@@ -287,6 +287,13 @@ impl Mount {
             .get("destination")
             .and_then(Value::as_str)
             .ok_or_else(|| OptionError::new(text, FORM, "no destination"))?;
+        let bind = |option: &Value| option == "bind" || option == "rbind";
+        let binds = members["options"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(bind));
+        if members["type"].as_str().is_none_or(str::is_empty) && !binds {
+            return Err(OptionError::new(text, FORM, "no type, and no option bind"));
+        }
         let destination = checked_destination(text, FORM, destination)?;
         Ok(Self {
             destination,
@@ -465,6 +472,22 @@ impl FromStr for IdMap {
 }
 
 impl IdMap {
+    /// Parses `HOST:CONTAINER:SIZE`, the order of `ocitools` and `oci-runtime-tool`.
+    ///
+    /// # Errors
+    /// Another form, or a range that is empty or ends beyond the last number.
+    pub fn host_first(text: &str) -> Result<Self, OptionError> {
+        let map: Self = text.parse().map_err(|error| OptionError {
+            form: "HOST:CONTAINER:SIZE",
+            ..error
+        })?;
+        Ok(Self {
+            container_id: map.host_id,
+            host_id: map.container_id,
+            size: map.size,
+        })
+    }
+
     pub(crate) fn to_json(self) -> Value {
         json!({ "containerID": self.container_id, "hostID": self.host_id, "size": self.size })
     }
@@ -615,9 +638,10 @@ impl HookStage {
 /// Parses a size: a number of bytes, or one with `k`, `m`, `g` or `t` (1024 each).
 ///
 /// # Errors
-/// No number, another unit, or more than 2^63 - 1 bytes.
+/// No number, another unit, more than 2^63 - 1 bytes, or 0, which runtimes take for no limit.
 pub fn parse_size(text: &str) -> Result<u64, OptionError> {
-    let bad = || OptionError::new(text, "BYTES[k|m|g|t]", "");
+    const FORM: &str = "BYTES[k|m|g|t]";
+    let bad = || OptionError::new(text, FORM, "");
     let lower = text.to_ascii_lowercase();
     let lower = lower
         .strip_suffix('b')
@@ -639,6 +663,10 @@ pub fn parse_size(text: &str) -> Result<u64, OptionError> {
         .and_then(|number| number.checked_mul(1 << shift))
         .filter(|bytes| *bytes <= i64::MAX as u64)
         .ok_or_else(bad)
+        .and_then(|bytes| match bytes {
+            0 => Err(OptionError::new(text, FORM, "0 would be no limit")),
+            bytes => Ok(bytes),
+        })
 }
 
 /// Parses a number of CPUs such as `1.5` into thousandths.

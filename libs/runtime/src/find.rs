@@ -248,7 +248,8 @@ impl Runtime {
     }
 }
 
-/// The last line that says something, without control characters and not too long.
+/// The last line that says something, without control characters and not too long. Of a line of
+/// runc's log (`time="…" level=error msg="…"`) only the message.
 fn last_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let line = text
@@ -256,7 +257,17 @@ fn last_line(bytes: &[u8]) -> String {
         .rev()
         .find(|line| !line.trim().is_empty())
         .unwrap_or_default();
-    line.trim()
+    let logged = line
+        .split_once(" msg=\"")
+        .filter(|(before, _)| before.contains("level="))
+        .map(|(_, message)| {
+            message
+                .strip_suffix('"')
+                .unwrap_or(message)
+                .replace("\\\"", "\"")
+        });
+    logged
+        .unwrap_or_else(|| line.trim().to_owned())
         .chars()
         .filter(|c| !c.is_control())
         .take(2_000)
@@ -326,6 +337,25 @@ mod tests {
             (Kind::Youki, Some(version("0.5.3")))
         );
         assert_eq!(identify(""), (Kind::Other, None));
+    }
+
+    #[test]
+    fn the_words_of_a_log_are_taken_out_of_it() {
+        for (line, want) in [
+            (
+                "x\ntime=\"2026-11-24T02:41:44Z\" level=error msg=\"exec: \\\"/bin/nope\\\": no such file\"\n\n",
+                "exec: \"/bin/nope\": no such file",
+            ),
+            (
+                "2026-11-24T02:41:44Z: error opening file `x`\n",
+                "2026-11-24T02:41:44Z: error opening file `x`",
+            ),
+            (" msg=\"no log\"\n", "msg=\"no log\""),
+            ("a\u{7}b", "ab"),
+            ("", ""),
+        ] {
+            assert_eq!(last_line(line.as_bytes()), want, "{line:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! | [`foreground`] | a child that gets our signals and whose exit status is ours |
 //! | [`bundle`] | the directory with config.json |
 //! | [`rootfs`] | a root file system that an image filled: checked, and read without being led astray |
+//! | [`inspect`] | a configuration held against its root file system |
+//! | [`support`] | what a configuration asks for and the runtime does not know |
 //! | [`host`] | facts that a configuration has to fit |
 #![forbid(unsafe_code)]
 
@@ -21,7 +23,9 @@ pub mod error;
 pub mod find;
 pub mod foreground;
 pub mod host;
+pub mod inspect;
 pub mod rootfs;
+pub mod support;
 pub mod vulnerability;
 
 pub use bundle::Bundle;
@@ -29,5 +33,7 @@ pub use container::{ContainerId, ContainerSummary, CreateOptions, ExecOptions, R
 pub use error::RuntimeError;
 pub use find::{Kind, Runtime, Search, Version};
 pub use foreground::Exit;
-pub use rootfs::{Rootfs, RootfsError, Users};
+pub use inspect::inspect;
+pub use rootfs::{Followed, Rootfs, RootfsError, Users};
+pub use support::Unsupported;
 pub use vulnerability::Vulnerability;

@@ -4,9 +4,11 @@
 //! the host. Files are first opened by path only and looked at: a fifo would wait for a writer,
 //! and opening a device can act on it.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use runtime_spec::user::{DATABASE_BYTES, UserDatabase, UserError};
@@ -77,6 +79,24 @@ impl Users {
     }
 }
 
+/// Most symlinks on the way to one place, as in the kernel.
+const LINKS: u32 = 40;
+/// Most steps on the way to one place: as many as a path has.
+const STEPS: usize = 4_096;
+
+/// Where a path of the container leads in its root file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The path without symlinks. From the first part that is missing on, the rest is as written.
+    pub path: PathBuf,
+    /// How many symlinks were followed.
+    pub links: u32,
+    /// What is there; `None` when it is missing.
+    pub found: Option<FileType>,
+    /// Its permission bits; 0 when it is missing.
+    pub mode: u32,
+}
+
 /// An open root file system.
 #[derive(Debug)]
 pub struct Rootfs {
@@ -139,6 +159,74 @@ impl Rootfs {
         })
     }
 
+    /// Follows `path` as a process of the container would, before anything is mounted: each
+    /// symlink is read and never opened, so that one into `/proc` leads to its text.
+    ///
+    /// # Errors
+    /// More than 40 symlinks, or something on the way can not be looked at.
+    pub fn follow(&self, path: &Path) -> Result<Followed, RootfsError> {
+        let fail = |errno: Errno| read_error(path.strip_prefix("/").unwrap_or(path), errno.into());
+        let names = |path: &Path| -> Vec<OsString> {
+            let mut names: Vec<OsString> = path
+                .components()
+                .map(|part| part.as_os_str().to_owned())
+                .collect();
+            names.reverse();
+            names
+        };
+        let mut rest = names(path);
+        let mut done = PathBuf::new();
+        let mut out = Followed {
+            path: PathBuf::new(),
+            links: 0,
+            found: Some(FileType::Directory),
+            mode: 0o755,
+        };
+        for _ in 0..STEPS {
+            let Some(name) = rest.pop() else {
+                out.path = Path::new("/").join(done);
+                return Ok(out);
+            };
+            if name == "/" {
+                done = PathBuf::new();
+                out.found = Some(FileType::Directory);
+                continue;
+            }
+            if name == "." {
+                continue;
+            }
+            if name == ".." {
+                done.pop();
+                out.found = Some(FileType::Directory);
+                continue;
+            }
+            let next = done.join(&name);
+            let there = match out.found {
+                Some(FileType::Directory) => self.open_path(&next, OFlags::NOFOLLOW)?,
+                _ => None,
+            };
+            let Some(fd) = there else {
+                done = next;
+                (out.found, out.mode) = (None, 0);
+                continue;
+            };
+            let stat = rustix::fs::fstat(&fd).map_err(fail)?;
+            let found = FileType::from_raw_mode(stat.st_mode);
+            if found == FileType::Symlink {
+                out.links += 1;
+                if out.links > LINKS {
+                    return Err(fail(Errno::LOOP));
+                }
+                let target = rustix::fs::readlinkat(&fd, "", Vec::new()).map_err(fail)?;
+                rest.extend(names(Path::new(OsStr::from_bytes(target.to_bytes()))));
+            } else {
+                done = next;
+                (out.found, out.mode) = (Some(found), stat.st_mode & 0o7777);
+            }
+        }
+        Err(fail(Errno::NAMETOOLONG))
+    }
+
     /// Opens `path` without touching what it names; `None` when it is missing.
     fn open_path(&self, path: &Path, more: OFlags) -> Result<Option<OwnedFd>, RootfsError> {
         match sys::open::open_in_root(&self.dir, path, OFlags::PATH | more) {
@@ -187,7 +275,7 @@ fn file_type(fd: &OwnedFd) -> io::Result<FileType> {
     Ok(FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode))
 }
 
-fn name_of(kind: FileType) -> &'static str {
+pub(crate) fn name_of(kind: FileType) -> &'static str {
     match kind {
         FileType::RegularFile => "a file",
         FileType::Directory => "a directory",
@@ -276,6 +364,55 @@ mod tests {
         assert!(matches!(passwd(&root), Err(RootfsError::TooLarge { .. })));
         file.set_len(DATABASE_BYTES as u64).unwrap();
         assert_eq!(passwd(&root).unwrap().len(), DATABASE_BYTES);
+    }
+
+    #[test]
+    fn paths_are_followed_inside_only() {
+        let (_dir, root) = root();
+        for (target, name) in [
+            ("/etc", "abs"),
+            ("../../../etc", "up"),
+            ("abs/x", "chain"),
+            ("loop", "loop"),
+            ("/proc/self/fd/7", "fd"),
+        ] {
+            symlink(target, root.join(name)).unwrap();
+        }
+        fs::write(root.join("etc/file"), "").unwrap();
+        let root = Rootfs::open(&root).unwrap();
+        for (path, want, links, found) in [
+            ("/", "/", 0, Some(FileType::Directory)),
+            ("/etc/./file", "/etc/file", 0, Some(FileType::RegularFile)),
+            ("/../../etc", "/etc", 0, Some(FileType::Directory)),
+            ("/abs/file", "/etc/file", 1, Some(FileType::RegularFile)),
+            ("/up", "/etc", 1, Some(FileType::Directory)),
+            ("/chain/y", "/etc/x/y", 2, None),
+            ("/etc/file/y", "/etc/file/y", 0, None),
+            (
+                "/etc/no/../file",
+                "/etc/file",
+                0,
+                Some(FileType::RegularFile),
+            ),
+            ("/fd", "/proc/self/fd/7", 1, None),
+            ("/fd/../8", "/proc/self/fd/8", 1, None),
+        ] {
+            let got = root.follow(Path::new(path)).unwrap();
+            assert_eq!(
+                (got.path.as_path(), got.links, got.found),
+                (Path::new(want), links, found),
+                "{path}"
+            );
+        }
+        assert!(matches!(
+            root.follow(Path::new("/loop")),
+            Err(RootfsError::Read { .. })
+        ));
+        let long = "/etc/..".repeat(2_100);
+        assert!(matches!(
+            root.follow(Path::new(&long)),
+            Err(RootfsError::Read { .. })
+        ));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::options::{CapabilityChoice, HookStage, IdMap};
+use crate::options::{CapabilityChoice, HookStage, IdMap, Mount};
 use crate::validate::{Severity, validate};
 
 const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\nweb:x:100:101:w:/home/web:/bin/sh\n";
@@ -273,7 +273,7 @@ fn namespaces_take_their_mounts_along() {
     };
     assert!(matches!(
         make(r#"{"Cmd":["sh"]}"#, options),
-        Err(GenerateError::HostnameWithoutUts)
+        Err(GenerateError::Conflict(Conflict::Hostname))
     ));
 }
 

@@ -19,9 +19,14 @@ pub(super) fn check(document: &Value, report: &mut Report) {
     let linux = document.get("linux").unwrap_or(&empty);
     let namespaces = namespaces(linux, report);
     let own = |kind: &str| namespaces.contains_key(kind);
-    for key in ["hostname", "domainname"] {
+    let elsewhere = ["freebsd", "solaris", "vm", "windows", "zos"];
+    let on_linux = document.get("linux").is_some()
+        || !elsewhere
+            .iter()
+            .any(|platform| document.get(platform).is_some());
+    for key in ["hostname", "domainname"].iter().filter(|_| on_linux) {
         let set = document
-            .get(key)
+            .get(*key)
             .and_then(Value::as_str)
             .is_some_and(|name| !name.is_empty());
         if set && !own("uts") {
@@ -32,7 +37,7 @@ pub(super) fn check(document: &Value, report: &mut Report) {
             );
         }
     }
-    mappings(linux, own("user"), report);
+    mappings(linux, &namespaces, report);
     if linux.get("timeOffsets").is_some() && !own("time") {
         report.must(
             "$.linux.timeOffsets",
@@ -85,12 +90,26 @@ fn namespaces<'a>(linux: &'a Value, report: &mut Report) -> BTreeMap<&'a str, bo
     seen
 }
 
-fn mappings(linux: &Value, own_user: bool, report: &mut Report) {
+fn mappings(linux: &Value, namespaces: &BTreeMap<&str, bool>, report: &mut Report) {
+    let user = namespaces.get("user").copied();
     for key in ["uidMappings", "gidMappings"] {
         let maps = list(linux, &[key]);
         let at = format!("$.linux.{key}");
-        if !maps.is_empty() && !own_user {
-            report.must(&at, "mappings need a user namespace", MAPPINGS);
+        match user {
+            None if !maps.is_empty() => {
+                report.must(&at, "mappings need a user namespace", MAPPINGS);
+            }
+            Some(false) if !maps.is_empty() => report.should(
+                &at,
+                "a namespace that is joined keeps its own mappings; runtimes ignore or refuse these",
+                MAPPINGS,
+            ),
+            Some(true) if maps.is_empty() => report.should(
+                &at,
+                "a new user namespace without mappings has no users; runtimes refuse it",
+                MAPPINGS,
+            ),
+            _ => {}
         }
         if maps.len() > MAPPING_RANGES {
             report.must(
@@ -99,7 +118,7 @@ fn mappings(linux: &Value, own_user: bool, report: &mut Report) {
                 MAPPINGS,
             );
         }
-        let mut ranges: Vec<(u64, u64, usize)> = Vec::new();
+        let mut ranges: [Vec<(u64, u64, usize)>; 2] = [Vec::new(), Vec::new()];
         for (index, map) in maps.iter().enumerate() {
             let number = |key: &str| map.get(key).and_then(Value::as_u64);
             let (Some(inside), Some(outside), Some(size)) =
@@ -112,12 +131,13 @@ fn mappings(linux: &Value, own_user: bool, report: &mut Report) {
                 let message = "the range is empty or ends beyond the last number";
                 report.must(format!("{at}[{index}]"), message, MAPPINGS);
             }
-            ranges.push((inside, inside + size, index));
+            ranges[0].push((inside, inside + size, index));
+            ranges[1].push((outside, outside + size, index));
         }
-        ranges.sort_unstable();
-        for pair in ranges.windows(2) {
-            if pair[1].0 < pair[0].1 {
-                let message = format!("the range overlaps with range {}", pair[0].2);
+        for (mut ranges, side) in ranges.into_iter().zip(["inside", "outside"]) {
+            ranges.sort_unstable();
+            for pair in ranges.windows(2).filter(|pair| pair[1].0 < pair[0].1) {
+                let message = format!("the range overlaps with range {} {side}", pair[0].2);
                 report.must(format!("{at}[{}]", pair[1].2), message, MAPPINGS);
             }
         }
@@ -127,6 +147,7 @@ fn mappings(linux: &Value, own_user: bool, report: &mut Report) {
 fn devices(linux: &Value, report: &mut Report) {
     const SECTION: &str = "config-linux.md#devices";
     let mut seen: Vec<&str> = Vec::new();
+    let mut numbers: Vec<(bool, i64, i64)> = Vec::new();
     for (index, device) in list(linux, &["devices"]).iter().enumerate() {
         let at = format!("$.linux.devices[{index}]");
         if let Some(path) = device.get("path").and_then(Value::as_str) {
@@ -144,7 +165,16 @@ fn devices(linux: &Value, report: &mut Report) {
             seen.push(path);
         }
         match device.get("type").and_then(Value::as_str) {
-            Some("c" | "u" | "b") => {
+            Some(kind @ ("c" | "u" | "b")) => {
+                let number = |key: &str| device.get(key).and_then(Value::as_i64);
+                if let (Some(major), Some(minor)) = (number("major"), number("minor")) {
+                    // u is another name of c.
+                    let device = (kind == "b", major, minor);
+                    if numbers.contains(&device) {
+                        report.should(&at, "an earlier device is the same one", SECTION);
+                    }
+                    numbers.push(device);
+                }
                 for key in ["major", "minor"] {
                     let number = device.get(key).and_then(Value::as_i64);
                     if number.is_none_or(|number| number < 0) {
@@ -170,7 +200,7 @@ fn resources(linux: &Value, report: &mut Report) {
     for (index, rule) in list(linux, &["resources", "devices"]).iter().enumerate() {
         let at = format!("$.linux.resources.devices[{index}]");
         let text = |key: &str| rule.get(key).and_then(Value::as_str);
-        if text("type").is_some_and(|kind| !["a", "b", "c"].contains(&kind)) {
+        if text("type").is_some_and(|kind| !["", "a", "b", "c"].contains(&kind)) {
             report.must(format!("{at}.type"), "this is none of a, b, c", DEVICES);
         }
         if text("access").is_some_and(|access| !access.chars().all(|c| "rwm".contains(c))) {
@@ -178,6 +208,18 @@ fn resources(linux: &Value, report: &mut Report) {
                 format!("{at}.access"),
                 "this is not made of r, w and m",
                 DEVICES,
+            );
+        }
+    }
+    for (index, device) in list(linux, &["resources", "blockIO", "weightDevice"])
+        .iter()
+        .enumerate()
+    {
+        if device.get("weight").is_none() && device.get("leafWeight").is_none() {
+            report.must(
+                format!("$.linux.resources.blockIO.weightDevice[{index}]"),
+                "there is neither weight nor leafWeight",
+                "config-linux.md#block-io",
             );
         }
     }

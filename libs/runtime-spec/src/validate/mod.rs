@@ -66,7 +66,7 @@ impl fmt::Display for Finding {
 }
 
 /// The version of the specification that the rules are taken from.
-pub const SPEC_BASE: &str = "https://github.com/opencontainers/runtime-spec/blob/v1.2.0/";
+pub const SPEC_BASE: &str = "https://github.com/opencontainers/runtime-spec/blob/v1.3.0/";
 /// Most findings of one document; one more says that there are more.
 const FINDINGS: usize = 1_000;
 

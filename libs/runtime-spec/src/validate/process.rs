@@ -23,7 +23,7 @@ pub(super) fn check(document: &Value, report: &mut Report) {
         if !cwd.starts_with('/') {
             let message = format!("{:?} is not an absolute path", shorten(cwd));
             report.must("$.process.cwd", message, PROCESS);
-        } else if cwd.starts_with("/proc/") {
+        } else if cwd == "/proc" || cwd.starts_with("/proc/") {
             let message = "a directory below /proc may lie outside of the container";
             report.should("$.process.cwd", message, PROCESS);
         }
@@ -108,6 +108,7 @@ fn capabilities(process: &Value, report: &mut Report) {
     }
     for name in names("ambient") {
         if !permitted.contains(&name) || !inheritable.contains(&name) {
+            // runc spec writes such sets; runtimes leave out what the kernel refuses.
             report.should(
                 "$.process.capabilities.ambient",
                 format!(
@@ -161,6 +162,13 @@ fn rlimits(process: &Value, report: &mut Report) {
 
 fn user(process: &Value, report: &mut Report) {
     const SECTION: &str = "config.md#posix-platform-user";
+    if process.get("user").is_none() {
+        report.may(
+            "$.process.user",
+            "without a user the process is root",
+            SECTION,
+        );
+    }
     for key in ["uid", "gid"] {
         if dig(process, &["user", key]).and_then(Value::as_u64) == Some(u64::from(u32::MAX)) {
             report.must(

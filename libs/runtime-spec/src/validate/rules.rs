@@ -89,6 +89,22 @@ fn root(document: &Value, report: &mut Report) {
     }
 }
 
+/// Where runc and crun do mount below `/proc`.
+const BELOW_PROC: [&str; 12] = [
+    "/cpuinfo",
+    "/diskstats",
+    "/loadavg",
+    "/meminfo",
+    "/net/dev",
+    "/slabinfo",
+    "/stat",
+    "/swaps",
+    "/sys/crypto/fips_enabled",
+    "/sys/fs/binfmt_misc",
+    "/sys/kernel/ns_last_pid",
+    "/uptime",
+];
+
 fn mounts(document: &Value, report: &mut Report) {
     const SECTION: &str = "config.md#mounts";
     let mut seen: Vec<&str> = Vec::new();
@@ -108,6 +124,18 @@ fn mounts(document: &Value, report: &mut Report) {
             }
             if destination.split('/').any(|part| part == "..") {
                 report.should(&at, "the path climbs (..)", SECTION);
+            }
+            let below = destination.trim_end_matches('/').strip_prefix("/proc");
+            let kind = mount.get("type").and_then(Value::as_str);
+            if below == Some("") && kind != Some("proc") {
+                report.should(
+                    &at,
+                    "this is no proc file system; runtimes confine the process by writing there (CVE-2019-16884)",
+                    SECTION,
+                );
+            } else if below.is_some_and(|rest| rest.starts_with('/') && !BELOW_PROC.contains(&rest))
+            {
+                report.should(&at, "runtimes refuse mounts below /proc", SECTION);
             }
             if seen.contains(&destination) {
                 report.may(

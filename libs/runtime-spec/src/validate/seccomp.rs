@@ -28,7 +28,7 @@ const OPERATORS: [&str; 7] = [
     "SCMP_CMP_MASKED_EQ",
 ];
 
-const ARCHITECTURES: [&str; 22] = [
+const ARCHITECTURES: [&str; 23] = [
     "SCMP_ARCH_X86",
     "SCMP_ARCH_X86_64",
     "SCMP_ARCH_X32",
@@ -51,6 +51,7 @@ const ARCHITECTURES: [&str; 22] = [
     "SCMP_ARCH_LOONGARCH64",
     "SCMP_ARCH_M68K",
     "SCMP_ARCH_SH",
+    "SCMP_ARCH_SHEB",
 ];
 
 const FLAGS: [&str; 4] = [

@@ -1,15 +1,19 @@
-//! The types of all members that the specification knows (its 1.2), and which have to be there.
+//! The types of all members that the specification knows (its 1.3), and which have to be there.
 //!
 //! The walk goes as deep as the tables do, never as deep as the document.
 
 use serde_json::Value;
 
-use super::{Report, step};
+use super::{Report, shorten, step};
 
 /// The type of a member.
 enum Kind {
     Text,
     Bool,
+    /// One of these texts.
+    Word(&'static [&'static str]),
+    /// A text that passes, and how it should look.
+    Form(fn(&str) -> bool, &'static str),
     /// An integer of the range.
     Int(i64, u64),
     List(&'static Kind),
@@ -23,7 +27,7 @@ enum Kind {
 /// A member: name, whether it has to be there, type.
 struct Member(&'static str, bool, Kind);
 
-use Kind::{Any, Bool, Int, List, Map, Object, Text};
+use Kind::{Any, Bool, Form, Int, List, Map, Object, Text, Word};
 
 const U16: Kind = Int(0, u16::MAX as u64);
 const U32: Kind = Int(0, u32::MAX as u64);
@@ -32,6 +36,53 @@ const I64: Kind = Int(i64::MIN, i64::MAX as u64);
 const TEXTS: Kind = List(&Text);
 const NEED: bool = true;
 const OPT: bool = false;
+
+const CPU_LIST: Kind = Form(is_cpu_list, "a list of CPUs as 0-3,7");
+const TIME_OFFSET: Kind = Object(&[Member("secs", OPT, I64), Member("nanosecs", OPT, U32)]);
+const SCHEDULER_FLAGS: [&str; 7] = [
+    "SCHED_FLAG_RESET_ON_FORK",
+    "SCHED_FLAG_RECLAIM",
+    "SCHED_FLAG_DL_OVERRUN",
+    "SCHED_FLAG_KEEP_POLICY",
+    "SCHED_FLAG_KEEP_PARAMS",
+    "SCHED_FLAG_UTIL_CLAMP_MIN",
+    "SCHED_FLAG_UTIL_CLAMP_MAX",
+];
+const MEMORY_MODES: [&str; 7] = [
+    "MPOL_DEFAULT",
+    "MPOL_BIND",
+    "MPOL_INTERLEAVE",
+    "MPOL_WEIGHTED_INTERLEAVE",
+    "MPOL_PREFERRED",
+    "MPOL_PREFERRED_MANY",
+    "MPOL_LOCAL",
+];
+const MEMORY_FLAGS: [&str; 3] = [
+    "MPOL_F_NUMA_BALANCING",
+    "MPOL_F_RELATIVE_NODES",
+    "MPOL_F_STATIC_NODES",
+];
+
+/// The schema's `^[0-9, -]*$`; runtimes parse the list.
+fn is_cpu_list(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_digit() || b", -".contains(&b))
+}
+
+/// The schema's `^[1-9][0-9]*[KMG]B$`.
+fn is_page_size(text: &str) -> bool {
+    let number = text
+        .strip_suffix('B')
+        .and_then(|rest| rest.strip_suffix(['K', 'M', 'G']));
+    number.is_some_and(|number| {
+        !number.starts_with('0') && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// The schema's `^MB:[^\n]*$`.
+fn is_bandwidth(text: &str) -> bool {
+    text.starts_with("MB:") && !text.contains('\n')
+}
 
 const ID_MAPS: Kind = List(&Object(&[
     Member("containerID", NEED, U32),
@@ -63,7 +114,7 @@ const PROCESS: Kind = Object(&[
     ),
     Member(
         "user",
-        NEED,
+        OPT,
         Object(&[
             Member("uid", OPT, U32),
             Member("gid", OPT, U32),
@@ -96,7 +147,7 @@ const PROCESS: Kind = Object(&[
             Member("policy", NEED, Text),
             Member("nice", OPT, Int(-20, 19)),
             Member("priority", OPT, Int(i32::MIN as i64, i32::MAX as u64)),
-            Member("flags", OPT, TEXTS),
+            Member("flags", OPT, List(&Word(&SCHEDULER_FLAGS))),
             Member("runtime", OPT, U64),
             Member("deadline", OPT, U64),
             Member("period", OPT, U64),
@@ -114,7 +165,10 @@ const PROCESS: Kind = Object(&[
     Member(
         "execCPUAffinity",
         OPT,
-        Object(&[Member("initial", OPT, Text), Member("final", OPT, Text)]),
+        Object(&[
+            Member("initial", OPT, CPU_LIST),
+            Member("final", OPT, CPU_LIST),
+        ]),
     ),
 ]);
 
@@ -190,7 +244,11 @@ const RESOURCES: Kind = Object(&[
         "hugepageLimits",
         OPT,
         List(&Object(&[
-            Member("pageSize", NEED, Text),
+            Member(
+                "pageSize",
+                NEED,
+                Form(is_page_size, "a size as 64KB, 2MB or 1GB"),
+            ),
             Member("limit", NEED, U64),
         ])),
     ),
@@ -209,7 +267,14 @@ const RESOURCES: Kind = Object(&[
             ),
         ]),
     ),
-    Member("rdma", OPT, Map(&Any)),
+    Member(
+        "rdma",
+        OPT,
+        Map(&Object(&[
+            Member("hcaHandles", OPT, U32),
+            Member("hcaObjects", OPT, U32),
+        ])),
+    ),
     Member("unified", OPT, Map(&Text)),
 ]);
 
@@ -263,7 +328,7 @@ const LINUX: Kind = Object(&[
             Member("path", NEED, Text),
             Member("major", OPT, I64),
             Member("minor", OPT, I64),
-            Member("fileMode", OPT, U32),
+            Member("fileMode", OPT, Int(0, 0o777)),
             Member("uid", OPT, U32),
             Member("gid", OPT, U32),
         ])),
@@ -273,15 +338,54 @@ const LINUX: Kind = Object(&[
     Member("maskedPaths", OPT, TEXTS),
     Member("readonlyPaths", OPT, TEXTS),
     Member("mountLabel", OPT, Text),
-    Member("intelRdt", OPT, Map(&Any)),
+    Member(
+        "intelRdt",
+        OPT,
+        Object(&[
+            Member("closID", OPT, Text),
+            Member("schemata", OPT, TEXTS),
+            Member("l3CacheSchema", OPT, Text),
+            Member(
+                "memBwSchema",
+                OPT,
+                Form(is_bandwidth, "one line that begins with MB:"),
+            ),
+            Member("enableMonitoring", OPT, Bool),
+            // Until 1.2.
+            Member("enableCMT", OPT, Bool),
+            Member("enableMBM", OPT, Bool),
+        ]),
+    ),
     Member(
         "personality",
         OPT,
-        Object(&[Member("domain", NEED, Text), Member("flags", OPT, Any)]),
+        Object(&[
+            Member("domain", NEED, Word(&["LINUX", "LINUX32"])),
+            Member("flags", OPT, TEXTS),
+        ]),
     ),
-    Member("timeOffsets", OPT, Map(&Map(&Any))),
-    Member("netDevices", OPT, Map(&Any)),
-    Member("memoryPolicy", OPT, Any),
+    Member(
+        "timeOffsets",
+        OPT,
+        Object(&[
+            Member("boottime", OPT, TIME_OFFSET),
+            Member("monotonic", OPT, TIME_OFFSET),
+        ]),
+    ),
+    Member(
+        "netDevices",
+        OPT,
+        Map(&Object(&[Member("name", OPT, Text)])),
+    ),
+    Member(
+        "memoryPolicy",
+        OPT,
+        Object(&[
+            Member("mode", NEED, Word(&MEMORY_MODES)),
+            Member("nodes", OPT, Text),
+            Member("flags", OPT, List(&Word(&MEMORY_FLAGS))),
+        ]),
+    ),
 ]);
 
 const DOCUMENT: Kind = Object(&[
@@ -324,6 +428,7 @@ const DOCUMENT: Kind = Object(&[
     Member("windows", OPT, Any),
     Member("vm", OPT, Any),
     Member("zos", OPT, Any),
+    Member("freebsd", OPT, Any),
 ]);
 
 /// Holds every known member to its type.
@@ -337,6 +442,21 @@ fn walk(kind: &Kind, value: &Value, path: &str, section: &str, report: &mut Repo
         Any => {}
         Text if value.is_string() => {}
         Text => report.must(path, wrong("a text"), section),
+        Word(known) => match value.as_str() {
+            Some(word) if known.contains(&word) => {}
+            Some(word) => {
+                let message = format!("{:?} is none of {}", shorten(word), known.join(", "));
+                report.must(path, message, section);
+            }
+            None => report.must(path, wrong("a text"), section),
+        },
+        Form(good, form) => match value.as_str() {
+            Some(text) if good(text) => {}
+            Some(text) => {
+                report.must(path, format!("{:?} is not {form}", shorten(text)), section);
+            }
+            None => report.must(path, wrong("a text"), section),
+        },
         Bool if value.is_boolean() => {}
         Bool => report.must(path, wrong("true or false"), section),
         Int(least, most) => {

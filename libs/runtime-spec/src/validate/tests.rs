@@ -402,6 +402,193 @@ fn each_rule_finds_its_offence() {
     }
 }
 
+/// What the schema of the specification and oci-runtime-tool refuse as well.
+#[test]
+fn members_of_newer_versions_are_held_to_their_types() {
+    use Severity::{May, Must, Should};
+    for (linux, severity, path, part) in [
+        (
+            r#""devices":[{"path":"/a","type":"b","major":8,"minor":0,"fileMode":512}]"#,
+            Must,
+            "devices[0].fileMode",
+            "from 0 to 511",
+        ),
+        (
+            r#""devices":[{"path":"/a","type":"c","major":1,"minor":3},{"path":"/b","type":"u","major":1,"minor":3}]"#,
+            Should,
+            "devices[1]",
+            "the same one",
+        ),
+        (
+            r#""intelRdt":{"closID":1}"#,
+            Must,
+            "intelRdt.closID",
+            "a text",
+        ),
+        (
+            r#""intelRdt":{"schemata":"x"}"#,
+            Must,
+            "intelRdt.schemata",
+            "a list",
+        ),
+        (
+            r#""intelRdt":{"memBwSchema":"L3:0=f"}"#,
+            Must,
+            "intelRdt.memBwSchema",
+            "MB:",
+        ),
+        (
+            r#""memoryPolicy":{"nodes":"0"}"#,
+            Must,
+            "memoryPolicy.mode",
+            "has to be there",
+        ),
+        (
+            r#""memoryPolicy":{"mode":"BIND"}"#,
+            Must,
+            "memoryPolicy.mode",
+            "none of MPOL_DEFAULT",
+        ),
+        (
+            r#""memoryPolicy":{"mode":"MPOL_BIND","flags":["x"]}"#,
+            Must,
+            "memoryPolicy.flags[0]",
+            "none of",
+        ),
+        (
+            r#""netDevices":{"eth0":{"name":1}}"#,
+            Must,
+            "netDevices.eth0.name",
+            "a text",
+        ),
+        (
+            r#""netDevices":{"eth0":1}"#,
+            Must,
+            "netDevices.eth0",
+            "an object",
+        ),
+        (
+            r#""personality":{"domain":"BSD"}"#,
+            Must,
+            "personality.domain",
+            "LINUX32",
+        ),
+        (
+            r#""resources":{"hugepageLimits":[{"pageSize":"64kB","limit":1}]}"#,
+            Must,
+            "resources.hugepageLimits[0].pageSize",
+            "2MB",
+        ),
+        (
+            r#""resources":{"hugepageLimits":[{"pageSize":"0MB","limit":1}]}"#,
+            Must,
+            "resources.hugepageLimits[0].pageSize",
+            "2MB",
+        ),
+        (
+            r#""resources":{"rdma":{"mlx5_1":{"hcaHandles":"x"}}}"#,
+            Must,
+            "resources.rdma.mlx5_1.hcaHandles",
+            "integer",
+        ),
+        (
+            r#""resources":{"blockIO":{"weightDevice":[{"major":5,"minor":0}]}}"#,
+            Must,
+            "resources.blockIO.weightDevice[0]",
+            "neither",
+        ),
+        (
+            r#""timeOffsets":{"boottime":{"secs":"1"}}"#,
+            Must,
+            "timeOffsets.boottime.secs",
+            "integer",
+        ),
+        (
+            r#""uidMappings":[{"containerID":0,"hostID":1,"size":5},{"containerID":9,"hostID":5,"size":1}]"#,
+            Must,
+            "uidMappings[1]",
+            "range 0 outside",
+        ),
+        (
+            r#""uidMappings":[{"containerID":0,"hostID":1,"size":5},{"containerID":4,"hostID":9,"size":1}]"#,
+            Must,
+            "uidMappings[1]",
+            "range 0 inside",
+        ),
+        (
+            r#""namespaces":[{"type":"uts"},{"type":"user","path":"/p"}],"gidMappings":[{"containerID":0,"hostID":1,"size":5}]"#,
+            Should,
+            "gidMappings",
+            "joined",
+        ),
+        (
+            r#""namespaces":[{"type":"uts"},{"type":"user"}]"#,
+            Should,
+            "uidMappings",
+            "no users",
+        ),
+    ] {
+        let findings = validate(&document(&format!(r#"{{"linux":{{{linux}}}}}"#)));
+        let path = format!("$.linux.{path}");
+        assert!(
+            findings.iter().any(|finding| finding.severity == severity
+                && finding.path == path
+                && finding.message.contains(part)),
+            "{linux}: want {severity:?} {path} {part:?}, got {findings:#?}"
+        );
+    }
+    for (edit, severity, path, part) in [
+        (
+            r#"{"process":{"user":null}}"#,
+            May,
+            "$.process.user",
+            "root",
+        ),
+        (
+            r#"{"process":{"execCPUAffinity":{"final":"all"}}}"#,
+            Must,
+            "$.process.execCPUAffinity.final",
+            "0-3,7",
+        ),
+        (
+            r#"{"process":{"scheduler":{"policy":"SCHED_OTHER","flags":["X"]}}}"#,
+            Must,
+            "$.process.scheduler.flags[0]",
+            "SCHED_FLAG",
+        ),
+        (
+            r#"{"mounts":[{"destination":"/proc/","type":"none","source":"/p","options":["bind"]}]}"#,
+            Should,
+            "$.mounts[0].destination",
+            "CVE-2019-16884",
+        ),
+        (
+            r#"{"mounts":[{"destination":"/proc/1","type":"tmpfs"}]}"#,
+            Should,
+            "$.mounts[0].destination",
+            "below /proc",
+        ),
+    ] {
+        let findings = validate(&document(edit));
+        assert!(
+            findings.iter().any(|finding| finding.severity == severity
+                && finding.path == path
+                && finding.message.contains(part)),
+            "{edit}: want {severity:?} {path} {part:?}, got {findings:#?}"
+        );
+    }
+    // Right ones, among them a host name where there are no namespaces of Linux.
+    for edit in [
+        r#"{"mounts":[{"destination":"/proc/uptime","type":"none","source":"/u","options":["bind"]}]}"#,
+        r#"{"linux":null,"freebsd":{}}"#,
+        r#"{"linux":{"resources":{"devices":[{"allow":false,"type":""}],"hugepageLimits":[{"pageSize":"64KB","limit":1}]}}}"#,
+        r#"{"linux":{"devices":[{"path":"/a","type":"b","major":8,"minor":0,"fileMode":511},{"path":"/b","type":"c","major":8,"minor":0}]}}"#,
+        r#"{"linux":{"intelRdt":{"memBwSchema":"MB:0=20"},"personality":{"domain":"LINUX","flags":[]},"memoryPolicy":{"mode":"MPOL_BIND","nodes":"0"}}}"#,
+    ] {
+        assert_eq!(validate(&document(edit)), vec![], "{edit}");
+    }
+}
+
 #[test]
 fn what_is_no_document_is_one_finding() {
     for (bytes, part) in [
