@@ -119,6 +119,17 @@ fn main() -> io::Result<()> {
         ("zstd", streams(Compression::Zstd)?),
         ("detect", [streams(Compression::Gzip)?, streams(Compression::Zstd)?, texts(&["BZh91AY&SY", "\u{fffd}7zXZ\0"])].concat()),
         ("manifest", manifests()),
+        (
+            "schema1",
+            [
+                manifests(),
+                texts(&[
+                    r#""docker_version":"1.8.2","created":"2015-01-02T03:04:05Z","config":{"Cmd":["sh"],"Volumes":null},"container_config":{"Cmd":["x"]},"throwaway":false"#,
+                    r#""throwaway":true,"author":"a","comment":"c""#,
+                ]),
+            ]
+            .concat(),
+        ),
         ("index", manifests()),
         ("image_config", texts(&[&config, "{}"])),
         ("reference", texts(&["busybox", "a/b:t", "localhost/x", &with_digest, DIGEST])),

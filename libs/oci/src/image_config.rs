@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -52,16 +53,16 @@ pub enum ConfigError {
     },
 }
 
-/// An image configuration.
+/// An image configuration; `R` is its list of layers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ImageConfig {
+pub struct ImageConfig<R = Rootfs> {
     raw: Vec<u8>,
-    parsed: Parsed,
+    parsed: Parsed<R>,
 }
 
 /// The members that are known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Parsed {
+pub struct Parsed<R = Rootfs> {
     /// When the image was made (RFC 3339), spelt as Go spells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
@@ -105,7 +106,7 @@ pub struct Parsed {
     #[serde(default, deserialize_with = "null_as_default")]
     pub config: RunConfig,
     /// The layers.
-    pub rootfs: Rootfs,
+    pub rootfs: R,
     /// What made each layer.
     #[serde(
         default,
@@ -241,6 +242,17 @@ pub struct Rootfs {
     pub diff_ids: Vec<DiffId>,
 }
 
+/// The layers of an image that was not unpacked yet: their number is known, their diff ids are
+/// empty texts. Images of docker's schema 1 have no more without their layers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRootfs {
+    /// Always `layers`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// An empty text for each layer.
+    pub diff_ids: Vec<String>,
+}
+
 /// What made a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
@@ -313,14 +325,7 @@ impl ImageConfig {
     /// # Errors
     /// See the module's documentation for what is refused.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        let value = json::parse(bytes, limits::CONFIG_BYTES)?;
-        if let Value::Object(members) = &value {
-            check_case(members, TOP_MEMBERS)?;
-            if let Some(Value::Object(run)) = members.get("config") {
-                check_case(run, RUN_MEMBERS)?;
-            }
-        }
-        let mut parsed: Parsed = serde_json::from_value(value).map_err(ConfigError::Shape)?;
+        let parsed: Parsed = read(bytes)?;
         if parsed.rootfs.kind != "layers" {
             return Err(ConfigError::RootfsType(
                 parsed.rootfs.kind.chars().take(80).collect(),
@@ -333,21 +338,29 @@ impl ImageConfig {
                 limit: limits::LAYERS,
             });
         }
-        normalise_time(&mut parsed.created, || "created".to_owned())?;
-        for (place, entry) in parsed.history.iter_mut().enumerate() {
-            normalise_time(&mut entry.created, || format!("history[{place}].created"))?;
-        }
         Ok(Self {
             raw: bytes.to_vec(),
             parsed,
         })
     }
+}
 
+impl ImageConfig<OpenRootfs> {
+    /// Reads a configuration made here, with empty texts for diff ids.
+    pub(crate) fn parse_open(bytes: Vec<u8>) -> Result<Self, ConfigError> {
+        let parsed = read(&bytes)?;
+        Ok(Self { raw: bytes, parsed })
+    }
+}
+
+impl<R> ImageConfig<R> {
     /// Returns the bytes as they were.
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
+}
 
+impl<R: Serialize> ImageConfig<R> {
     /// Writes the configuration as `skopeo inspect --config` prints it: the members of the
     /// image-spec alone, in the order of its Go structs, indented by four blanks, without a line
     /// end.
@@ -370,28 +383,41 @@ impl ImageConfig {
     }
 }
 
-impl std::ops::Deref for ImageConfig {
-    type Target = Parsed;
+impl<R> std::ops::Deref for ImageConfig<R> {
+    type Target = Parsed<R>;
 
-    fn deref(&self) -> &Parsed {
+    fn deref(&self) -> &Parsed<R> {
         &self.parsed
     }
 }
 
-fn check_case(members: &Map<String, Value>, known: &[&'static str]) -> Result<(), ConfigError> {
-    for found in members
-        .keys()
-        .filter(|found| !known.contains(&found.as_str()))
-    {
-        let folded = json::fold(found);
-        if let Some(want) = known.iter().find(|name| json::fold(name) == folded) {
-            return Err(ConfigError::MemberCase {
-                found: found.clone(),
-                want,
-            });
+fn read<R: DeserializeOwned>(bytes: &[u8]) -> Result<Parsed<R>, ConfigError> {
+    let value = json::parse(bytes, limits::CONFIG_BYTES)?;
+    if let Value::Object(members) = &value {
+        check_case(members, TOP_MEMBERS)?;
+        if let Some(Value::Object(run)) = members.get("config") {
+            check_case(run, RUN_MEMBERS)?;
         }
     }
-    Ok(())
+    let mut parsed: Parsed<R> = serde_json::from_value(value).map_err(ConfigError::Shape)?;
+    normalise_time(&mut parsed.created, || "created".to_owned())?;
+    for (place, entry) in parsed.history.iter_mut().enumerate() {
+        normalise_time(&mut entry.created, || format!("history[{place}].created"))?;
+    }
+    Ok(parsed)
+}
+
+fn check_case(
+    members: &Map<String, Value>,
+    known: &'static [&'static str],
+) -> Result<(), ConfigError> {
+    match json::misspelt(members, known.iter().copied()) {
+        None => Ok(()),
+        Some((found, want)) => Err(ConfigError::MemberCase {
+            found: found.to_owned(),
+            want,
+        }),
+    }
 }
 
 /// Checks a time and spells it as Go's `time.RFC3339Nano` does.
@@ -408,7 +434,7 @@ fn normalise_time(
     Ok(())
 }
 
-fn go_time(text: &str) -> Option<String> {
+pub(crate) fn go_time(text: &str) -> Option<String> {
     // The parser accepts more than RFC 3339 (blanks for the T, lower case), so the frame is checked.
     let frame = text.as_bytes().get(..19)?;
     let pattern = b"dddd-dd-ddTdd:dd:dd";

@@ -11,6 +11,8 @@
 //! [`JSON_BYTES_PER_VALUE`](limits::JSON_BYTES_PER_VALUE) bytes that the document may have, invalid
 //! UTF-8. A number with a fraction or exponent never passes as an integer.
 
+mod object;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
@@ -19,6 +21,8 @@ use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor
 use serde::{Deserializer, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use serde_json::{Map, Value};
+
+pub use object::RawObject;
 
 use crate::limits;
 
@@ -125,6 +129,20 @@ pub fn from_slice_with<T: DeserializeOwned>(
 /// for all its case variants, `ſ` for `s` and the Kelvin sign for `k` included.
 pub fn fold(key: &str) -> String {
     key.chars().map(fold_char).collect()
+}
+
+/// Finds a member that is spelt like one of `known` but for case, which Go takes for that one:
+/// as it is spelt, and as it should be.
+pub(crate) fn misspelt<'a>(
+    members: &'a Map<String, Value>,
+    known: impl Iterator<Item = &'static str> + Clone,
+) -> Option<(&'a str, &'static str)> {
+    let unknown = |found: &&String| !known.clone().any(|name| name == found.as_str());
+    members.keys().filter(unknown).find_map(|found| {
+        let folded = fold(found);
+        let want = known.clone().find(|name| fold(name) == folded)?;
+        Some((found.as_str(), want))
+    })
 }
 
 fn fold_char(c: char) -> char {

@@ -8,6 +8,9 @@
 //! The signed part is what is read. When the delivered document says anything else beside
 //! `signatures`, it is refused, since readers of one and of the other would see two images.
 
+mod config;
+mod v1_image;
+
 use std::collections::HashSet;
 
 use base64::Engine as _;
@@ -16,7 +19,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::image_config::{self, ConfigError};
 use crate::json::{self, JsonError};
+use crate::platform::null_as_default;
 use crate::{Digest, limits};
 
 /// Why a schema 1 manifest is refused.
@@ -75,6 +80,35 @@ pub enum Schema1Error {
         /// The text.
         id: String,
     },
+    /// A member of the history is spelt in other case, which some readers take for the member.
+    #[error("history entry {place}: member {found:?} is not spelt {want:?}")]
+    HistoryMember {
+        /// Which entry, from 0.
+        place: usize,
+        /// As it is spelt.
+        found: String,
+        /// As it should be.
+        want: &'static str,
+    },
+    /// A time is not as RFC 3339 says.
+    #[error("history entry {place} was created at {text:?}, which is no time")]
+    Time {
+        /// Which entry, from 0.
+        place: usize,
+        /// The text.
+        text: String,
+    },
+    /// The configuration that follows from the history is refused.
+    #[error("making an image configuration of the history")]
+    Config(#[source] Box<ConfigError>),
+    /// Diff ids are there for another number of layers.
+    #[error("{actual} diff ids for {expected} layers with files")]
+    DiffIds {
+        /// Number of layers with files.
+        expected: usize,
+        /// Number of diff ids.
+        actual: usize,
+    },
     /// The entries do not form a chain of parents in which each is there once.
     #[error("history entry {place} is not the parent of the one before")]
     Chain {
@@ -85,7 +119,7 @@ pub enum Schema1Error {
 
 /// A schema 1 manifest. Layers and history go together and start with the *topmost*; a layer
 /// that is listed twice in a row, as old versions of docker did, is there once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema1 {
     /// The repository that it was made for; says nothing of where it was found.
     pub name: String,
@@ -100,18 +134,24 @@ pub struct Schema1 {
 }
 
 /// One entry of the history: the configuration of docker's first image format.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct V1Compatibility {
-    /// The text as it stands in the manifest.
+    /// The text as it stands in the manifest; the topmost entry's is the image's configuration.
     pub raw: String,
-    /// The text as read; the topmost entry's is the image's configuration.
-    pub value: Value,
     /// The identifier of this layer.
     pub id: String,
     /// The identifier of the layer below.
     pub parent: Option<String>,
     /// Whether the layer holds no files.
     pub throwaway: bool,
+    /// When it was made (RFC 3339), spelt as Go spells it; the year 1 when nothing says so.
+    pub created: String,
+    /// By whom.
+    pub author: String,
+    /// By which command.
+    pub created_by: String,
+    /// Free text.
+    pub comment: String,
 }
 
 impl Schema1 {
@@ -120,9 +160,11 @@ impl Schema1 {
         self.fs_layers.iter().zip(&self.history).rev()
     }
 
-    /// Returns the configuration of the image: the topmost entry of the history.
-    pub fn config(&self) -> Option<&Value> {
-        self.history.first().map(|entry| &entry.value)
+    /// Returns the layers that hold files, lowest first.
+    pub fn layers_with_files(&self) -> impl Iterator<Item = &Digest> {
+        self.layers()
+            .filter(|(_, made)| !made.throwaway)
+            .map(|(layer, _)| layer)
     }
 }
 
@@ -155,9 +197,40 @@ struct HistoryEntry {
 struct V1Members {
     id: String,
     parent: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     throwaway: bool,
+    created: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    author: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    comment: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    container_config: ContainerConfig,
 }
+
+#[derive(Default, Deserialize)]
+struct ContainerConfig {
+    #[serde(default, rename = "Cmd", deserialize_with = "null_as_default")]
+    cmd: Vec<String>,
+}
+
+/// Members of an entry that this code or Go reads.
+const V1_MEMBERS: &[&str] = &[
+    "id",
+    "parent",
+    "comment",
+    "created",
+    "container",
+    "container_config",
+    "docker_version",
+    "author",
+    "config",
+    "architecture",
+    "variant",
+    "os",
+    "throwaway",
+    "Size",
+];
 
 /// Tells cheaply whether `bytes` could be a signed manifest, whose digest is that of a part.
 pub(crate) fn may_be_signed(bytes: &[u8]) -> bool {
@@ -285,7 +358,12 @@ fn from_members(members: Members) -> Result<Schema1, Schema1Error> {
 fn history_entry(place: usize, raw: String) -> Result<V1Compatibility, Schema1Error> {
     let refuse = |source| Schema1Error::History { place, source };
     let value = json::parse(raw.as_bytes(), limits::CONFIG_BYTES).map_err(refuse)?;
-    let members = V1Members::deserialize(&value).map_err(|e| refuse(JsonError::Shape(e)))?;
+    check_case(place, &value, V1_MEMBERS)?;
+    if let Some(container) = value.get("container_config") {
+        check_case(place, container, &["Cmd"])?;
+    }
+    let members: V1Members =
+        serde_json::from_value(value).map_err(|e| refuse(JsonError::Shape(e)))?;
     let parent = members.parent.filter(|parent| !parent.is_empty());
     for id in [Some(&members.id), parent.as_ref()].into_iter().flatten() {
         if id.len() != 64 || id.bytes().any(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
@@ -297,9 +375,41 @@ fn history_entry(place: usize, raw: String) -> Result<V1Compatibility, Schema1Er
     }
     Ok(V1Compatibility {
         raw,
-        value,
         id: members.id,
         parent,
         throwaway: members.throwaway,
+        created: time(place, members.created)?,
+        author: members.author,
+        created_by: members.container_config.cmd.join(" "),
+        comment: members.comment,
+    })
+}
+
+fn check_case(
+    place: usize,
+    value: &Value,
+    known: &'static [&'static str],
+) -> Result<(), Schema1Error> {
+    let members = value.as_object();
+    match members.and_then(|members| json::misspelt(members, known.iter().copied())) {
+        None => Ok(()),
+        Some((found, want)) => Err(Schema1Error::HistoryMember {
+            place,
+            found: found.chars().take(80).collect(),
+            want,
+        }),
+    }
+}
+
+/// What Go's `time.Time` is before anybody sets it.
+const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
+fn time(place: usize, text: Option<String>) -> Result<String, Schema1Error> {
+    let Some(text) = text else {
+        return Ok(NO_TIME.to_owned());
+    };
+    image_config::go_time(&text).ok_or_else(|| Schema1Error::Time {
+        place,
+        text: text.chars().take(80).collect(),
     })
 }

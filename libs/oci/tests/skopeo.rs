@@ -297,7 +297,7 @@ fn schema_1_has_the_digest_that_manifest_digest_prints() {
             .map(|(_, v1)| (v1.id.as_str(), v1.throwaway))
             .collect();
         assert_eq!(layers, [(BASE, true), (ID, false)]);
-        assert_eq!(schema1.config().unwrap()["config"]["User"], "u");
+        assert_eq!(schema1.to_open_config().unwrap().config.user, "u");
     }
 }
 

@@ -45,8 +45,9 @@ const LOCAL: &str = "local";
 
 /// A manifest that a policy accepted, together with the bytes that were judged.
 ///
-/// It is made by [`Policy::evaluate`](crate::Policy::evaluate), and by
-/// [`TrustedManifest::local_result`] for what was made on this machine; there is no other way.
+/// It is made by [`Policy::evaluate`](crate::Policy::evaluate), by
+/// [`TrustedManifest::local_result`] for what was made on this machine, and by
+/// [`TrustedManifest::converted`] of an accepted one; there is no other way.
 #[derive(Clone, Debug)]
 pub struct TrustedManifest {
     manifest: RawManifest,
@@ -69,6 +70,16 @@ impl TrustedManifest {
                 signatures: Vec::new(),
             },
         }
+    }
+
+    /// Carries the acceptance over to a manifest that was made here of the accepted one: the same
+    /// layers in another format. The verdict stays, and says `how` as its last requirement; its
+    /// signatures are for the manifest that was accepted, not for this one.
+    #[must_use]
+    pub fn converted(&self, manifest: RawManifest, how: &str) -> Self {
+        let mut verdict = self.verdict.clone();
+        verdict.requirements.push(how.to_owned());
+        Self { manifest, verdict }
     }
 
     /// Returns the manifest.
