@@ -9,6 +9,7 @@
 //! reader and the progress callback. Any of the three may fail; the others then stop at once.
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{self, BufWriter, Read, Write},
     sync::{
@@ -130,9 +131,13 @@ impl Import<'_> {
             progress,
         };
         let mut decoder = Decoder::new(&mut blob, compression, DecodeLimits::default())?;
+        let mut pool = Pool::default();
         loop {
-            let mut piece = vec![0; PIECE_BYTES];
-            let mut filled = 0;
+            let (mut shared, mut filled) = (pool.piece(), 0);
+            // Nobody else has it: that is what the pool gives.
+            let Some(piece) = Arc::get_mut(&mut shared) else {
+                continue;
+            };
             while let Some(rest) = piece.get_mut(filled..).filter(|rest| !rest.is_empty()) {
                 match decoder.read(rest) {
                     Ok(0) => break,
@@ -142,17 +147,16 @@ impl Import<'_> {
                 }
             }
             piece.truncate(filled);
-            let end = filled < PIECE_BYTES;
-            let piece = Arc::new(piece);
             for sink in sinks {
                 // A sink that is gone has an error of its own, which is reported instead.
-                if sink.send(Some(Arc::clone(&piece))).is_err() {
+                if sink.send(Some(Arc::clone(&shared))).is_err() {
                     return Ok(());
                 }
             }
-            if end {
+            if filled < PIECE_BYTES {
                 break;
             }
+            pool.lent(shared);
         }
         drop(decoder);
         io::copy(&mut blob, &mut io::sink())?;
@@ -162,6 +166,25 @@ impl Import<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The pieces that were sent, to be filled again when both threads are done with them.
+#[derive(Default)]
+struct Pool(VecDeque<Piece>);
+
+impl Pool {
+    /// Returns a piece that nobody else has.
+    fn piece(&mut self) -> Piece {
+        match self.0.front() {
+            Some(oldest) if Arc::strong_count(oldest) == 1 => self.0.pop_front(),
+            _ => None,
+        }
+        .unwrap_or_else(|| Arc::new(vec![0; PIECE_BYTES]))
+    }
+
+    fn lent(&mut self, piece: Piece) {
+        self.0.push_back(piece);
     }
 }
 
@@ -313,7 +336,7 @@ fn split_tar(
             }
             objects.store(&buffer)?
         } else {
-            let mut file = ObjectStream::create(staging.temporary())?;
+            let mut file = ObjectStream::create(staging)?;
             while let Some(chunk) = reader.content_chunk().map_err(refused)? {
                 match chunk {
                     Chunk::Data(bytes) => {

@@ -10,7 +10,7 @@
 //! | [`object`] | names of objects: fs-verity digests |
 //! | [`splitstream`] | layers that give back their tar bit for bit |
 //! | [`record`] | images, layers, blobs, names and containers as JSON |
-//! | `lock`, `staging` | who may do what meanwhile; work that is not finished |
+//! | `lock`, `staging`, `writeback` | who may do what meanwhile; work that is not finished |
 //! | `import`, [`transaction`] | one image arriving |
 //! | `merge`, `erofs` | layers into one tree, and its image; [`tree`] reads it without root or mount |
 //! | `driver`, [`mount`], [`container`] | root file systems |
@@ -49,6 +49,7 @@ mod tests;
 pub mod transaction;
 pub mod tree;
 pub mod usage;
+mod writeback;
 
 pub use container::NewContainer;
 pub use error::{Result, StoreError, TreeRule};

@@ -9,7 +9,7 @@ use std::{
         unix::fs::{FileExt, MetadataExt},
     },
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use composefs::fsverity::{EnableVerityError, Sha256HashValue, enable_verity_with_retry};
@@ -23,6 +23,7 @@ use crate::{
     layout::Layout,
     object::{ObjectId, VerityHasher},
     staging::Staging,
+    writeback::Writeback,
 };
 
 /// Contents of up to this many bytes are hashed in memory and looked up before they are written.
@@ -122,6 +123,7 @@ pub(crate) struct ObjectWriter {
     /// Objects that are in `new` or `pin`. One is entered before it is written; a commit looks
     /// for each file, so one that failed to be written fails the commit.
     known: Mutex<HashSet<ObjectId>>,
+    writeback: Arc<Writeback>,
 }
 
 impl ObjectWriter {
@@ -135,6 +137,7 @@ impl ObjectWriter {
             new_path: staging.sub("new"),
             verity,
             known: Mutex::new(HashSet::new()),
+            writeback: Arc::clone(staging.writeback()),
         })
     }
 
@@ -158,6 +161,7 @@ impl ObjectWriter {
             .map_err(StoreError::io("writing", path()))?;
         drop(file);
         self.seal(&path())?;
+        self.writeback.wrote(content.len() as u64);
         Ok((id, Stored::New))
     }
 
@@ -228,11 +232,13 @@ pub(crate) struct ObjectStream {
     file: File,
     path: PathBuf,
     offset: u64,
+    writeback: Arc<Writeback>,
 }
 
 impl ObjectStream {
-    pub(crate) fn create(path: PathBuf) -> Result<Self> {
+    pub(crate) fn create(staging: &Staging) -> Result<Self> {
         use std::os::unix::fs::OpenOptionsExt;
+        let path = staging.temporary();
         let file = File::options()
             .write(true)
             .create_new(true)
@@ -244,6 +250,7 @@ impl ObjectStream {
             file,
             path,
             offset: 0,
+            writeback: Arc::clone(staging.writeback()),
         })
     }
 
@@ -254,6 +261,7 @@ impl ObjectStream {
             .write_all_at(bytes, self.offset)
             .map_err(StoreError::io("writing", &self.path))?;
         self.offset += bytes.len() as u64;
+        self.writeback.wrote(bytes.len() as u64);
         Ok(())
     }
 

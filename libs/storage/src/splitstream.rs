@@ -402,32 +402,63 @@ impl Read for TarReader {
 /// The objects that a [`SkeletonReader`] has passed, in order.
 pub(crate) type Passed = Arc<Mutex<VecDeque<ObjectId>>>;
 
-/// The tar of a layer with zeros for the contents that are objects: enough to read its headers
-/// again without reading its files.
+/// The tar of a layer without the contents that are objects: enough to read its headers again.
+/// Where an object stands the reader of the tar has to call [`SkeletonReader::seek_over`].
 pub(crate) struct SkeletonReader {
     stream: StreamReader,
-    objects: Objects,
     passed: Passed,
-    zeros: u64,
     inline: Vec<u8>,
     inline_start: usize,
+    /// The object that comes next; what is read ends in front of it.
+    object: Option<ObjectId>,
 }
 
 impl SkeletonReader {
-    pub(crate) fn open(objects: Objects, id: &ObjectId) -> Result<Self> {
+    pub(crate) fn open(objects: &Objects, id: &ObjectId) -> Result<Self> {
         Ok(Self {
-            stream: StreamReader::open(&objects, id)?,
-            objects,
+            stream: StreamReader::open(objects, id)?,
             passed: Passed::default(),
-            zeros: 0,
             inline: Vec::new(),
             inline_start: 0,
+            object: None,
         })
     }
 
     /// Returns the queue of the objects that were passed.
     pub(crate) fn passed(&self) -> Passed {
         Arc::clone(&self.passed)
+    }
+
+    /// Passes the object that comes next; `false` when there is none.
+    pub(crate) fn seek_over(&mut self) -> io::Result<bool> {
+        if self.inline_start < self.inline.len() {
+            return Ok(false);
+        }
+        if self.object.is_none() {
+            self.fetch()?;
+        }
+        let Some(id) = self.object.take() else {
+            return Ok(false);
+        };
+        self.passed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(id);
+        Ok(true)
+    }
+
+    /// Fetches the next piece; `false` at the end of the stream.
+    fn fetch(&mut self) -> io::Result<bool> {
+        match self.stream.next_piece().map_err(io::Error::other)? {
+            None => return Ok(false),
+            Some(Piece::Inline(bytes)) => {
+                self.inline.clear();
+                self.inline.extend_from_slice(bytes);
+                self.inline_start = 0;
+            }
+            Some(Piece::External(id)) => self.object = Some(id),
+        }
+        Ok(true)
     }
 }
 
@@ -436,41 +467,17 @@ impl Read for SkeletonReader {
         if buffer.is_empty() {
             return Ok(0);
         }
-        loop {
-            if self.zeros > 0 {
-                let length = usize::try_from(self.zeros)
-                    .unwrap_or(usize::MAX)
-                    .min(buffer.len());
-                if let Some(part) = buffer.get_mut(..length) {
-                    part.fill(0);
-                }
-                self.zeros -= length as u64;
-                return Ok(length);
-            }
-            let rest = self.inline.get(self.inline_start..).unwrap_or_default();
-            if !rest.is_empty() {
-                let length = rest.len().min(buffer.len());
-                if let (Some(to), Some(from)) = (buffer.get_mut(..length), rest.get(..length)) {
-                    to.copy_from_slice(from);
-                }
-                self.inline_start += length;
-                return Ok(length);
-            }
-            match self.stream.next_piece().map_err(io::Error::other)? {
-                None => return Ok(0),
-                Some(Piece::Inline(bytes)) => {
-                    self.inline.clear();
-                    self.inline.extend_from_slice(bytes);
-                    self.inline_start = 0;
-                }
-                Some(Piece::External(id)) => {
-                    self.zeros = self.objects.size(&id).map_err(io::Error::other)?;
-                    self.passed
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push_back(id);
-                }
+        while self.inline_start == self.inline.len() {
+            if self.object.is_some() || !self.fetch()? {
+                return Ok(0);
             }
         }
+        let rest = self.inline.get(self.inline_start..).unwrap_or_default();
+        let length = rest.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..length), rest.get(..length)) {
+            to.copy_from_slice(from);
+        }
+        self.inline_start += length;
+        Ok(length)
     }
 }

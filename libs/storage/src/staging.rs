@@ -14,7 +14,10 @@ use std::{
     fs,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::{
@@ -22,6 +25,7 @@ use crate::{
     layout::Layout,
     lock::{Held, Kind},
     remove,
+    writeback::Writeback,
 };
 
 /// A staging directory and the lock that makes it ours; removed when dropped.
@@ -29,8 +33,7 @@ use crate::{
 pub(crate) struct Staging {
     path: PathBuf,
     lock: Option<Held>,
-    /// Opened before the first write: `syncfs` on it reports every later write error.
-    dir: fs::File,
+    writeback: Arc<Writeback>,
     next: AtomicU64,
 }
 
@@ -53,9 +56,9 @@ impl Staging {
             }
             let dir = fs::File::open(&path).map_err(StoreError::io("opening", &path))?;
             return Ok(Self {
+                writeback: Arc::new(Writeback::new(dir, path.clone())),
                 path,
                 lock: Some(lock),
-                dir,
                 next: AtomicU64::new(0),
             });
         }
@@ -75,13 +78,14 @@ impl Staging {
         self.path.join("tmp").join(number.to_string())
     }
 
-    /// Brings everything that was written to disk. A failure is final: what could not be written
-    /// is lost, so the transaction has failed and nothing is tried again.
+    /// Who is to be told of what is written here.
+    pub(crate) fn writeback(&self) -> &Arc<Writeback> {
+        &self.writeback
+    }
+
+    /// Brings everything that was written to disk; a failure is final.
     pub(crate) fn sync(&self) -> Result<()> {
-        if cfg!(feature = "fault-skip-sync") {
-            return Ok(());
-        }
-        sys::file::syncfs(&self.dir).map_err(StoreError::sys("syncing", &self.path))
+        self.writeback.sync()
     }
 }
 

@@ -474,7 +474,7 @@ impl Transaction {
                 stream: layer.stream,
             })
             .collect();
-        let mut object = ObjectStream::create(self.staging.temporary())?;
+        let mut object = ObjectStream::create(&self.staging)?;
         let bytes = merge::write_tree(&objects, &layers, &mut |piece| object.data(piece))?;
         let (id, _) = object.finish(&self.objects)?;
         Ok((id, bytes))
