@@ -97,7 +97,7 @@ pub(crate) async fn watched<T>(
 
 /// Reads until `want` bytes are there or the reader is at its end.
 pub(crate) fn read_piece(
-    reader: &mut impl Read,
+    reader: &mut dyn Read,
     buffer: &mut BytesMut,
     want: usize,
 ) -> io::Result<Bytes> {

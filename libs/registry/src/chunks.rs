@@ -24,16 +24,18 @@ const MIN_CHUNK_BYTES: u64 = 64 << 10;
 const MAX_CHUNK_BYTES: u64 = 64 << 20;
 
 impl UploadSession {
-    /// Sends a blob in chunks. `None` when the registry wants larger ones than are held.
+    /// Tells whether the registry's chunks are small enough to be held in memory.
+    pub(crate) fn takes_chunks(&self) -> bool {
+        self.min_chunk_bytes <= MAX_CHUNK_BYTES
+    }
+
+    /// Sends a blob in chunks.
     pub(crate) fn push_chunks(
         &mut self,
-        body: &mut impl Read,
+        body: &mut dyn Read,
         known: Option<(Digest, u64)>,
         chunk_bytes: u64,
-    ) -> Result<Option<(Digest, u64)>> {
-        if self.min_chunk_bytes > MAX_CHUNK_BYTES {
-            return Ok(None);
-        }
+    ) -> Result<(Digest, u64)> {
         let chunk_bytes = chunk_bytes
             .max(self.min_chunk_bytes)
             .clamp(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES);
@@ -46,7 +48,7 @@ impl UploadSession {
                 .map_err(|source| self.unreadable(source))?;
             count.add(&chunk)?;
             if chunk.is_empty() {
-                return count.result().map(Some);
+                return count.result();
             }
             let Some(upload) = self.location.clone() else {
                 return Err(RegistryError::Cancelled);
@@ -120,7 +122,7 @@ impl Session {
     }
 
     /// Asks how much of an upload the registry has.
-    async fn upload_status(&self, upload: &Url, repo: &str) -> Result<(Url, u64)> {
+    pub(crate) async fn upload_status(&self, upload: &Url, repo: &str) -> Result<(Url, u64)> {
         let ask = Ask::new(Method::GET, upload.clone(), Some(push_scopes(repo)));
         let response = self
             .send(&ask, &[StatusCode::NO_CONTENT, StatusCode::ACCEPTED])

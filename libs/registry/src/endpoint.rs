@@ -227,4 +227,38 @@ impl Endpoint {
     pub fn tags(&self, repo: &str) -> Result<Vec<String>> {
         self.session.inner.blocking.run(self.session.tags(repo))
     }
+
+    /// Tells whether the registry keeps signatures itself (OpenShift's extension).
+    ///
+    /// # Errors
+    /// As [`Self::ping`].
+    pub fn keeps_signatures(&self) -> Result<bool> {
+        self.session
+            .inner
+            .blocking
+            .run(async { Ok(self.session.reach().await?.keeps_signatures) })
+    }
+
+    /// Gets the simple signatures of a manifest that the registry keeps.
+    ///
+    /// # Errors
+    /// The registry does not have the extension, or its answer is no list of signatures.
+    pub fn signatures(&self, repo: &str, digest: &Digest) -> Result<Vec<Vec<u8>>> {
+        self.session
+            .inner
+            .blocking
+            .run(self.session.signatures(repo, digest))
+    }
+
+    /// Adds simple signatures of a manifest to those that the registry keeps; what is there
+    /// stays.
+    ///
+    /// # Errors
+    /// As [`Self::signatures`]; the registry refuses one.
+    pub fn add_signatures(&self, repo: &str, digest: &Digest, all: &[Vec<u8>]) -> Result<()> {
+        self.session
+            .inner
+            .blocking
+            .run(self.session.add_signatures(repo, digest, all))
+    }
 }

@@ -57,6 +57,29 @@ pub enum RegistryError {
         /// How long.
         after: Duration,
     },
+    /// The registry ended the connection after the TLS handshake, before the first answer.
+    #[error("{url}: the registry hung up after the TLS handshake; does it want {} client certificate?",
+        if *shown { "another" } else { "a" })]
+    HungUp {
+        /// The redacted URL.
+        url: String,
+        /// Whether it was shown a client certificate.
+        shown: bool,
+        /// What the connection said.
+        source: Cause,
+    },
+    /// An upload broke off, and what it is made of cannot be read a second time.
+    #[error(
+        "{url}: the upload broke off after {read_bytes} bytes, and its source cannot be read again"
+    )]
+    Interrupted {
+        /// The redacted URL.
+        url: String,
+        /// How many bytes had been read of the source.
+        read_bytes: u64,
+        /// How it broke off.
+        source: Box<RegistryError>,
+    },
     /// Less came than the floor allows ([`crate::Timeouts::floor_bytes_per_second`]).
     #[error("{method} {url}: slower than {floor_bytes_per_second} bytes per second for {over:?}")]
     TooSlow {
@@ -277,6 +300,7 @@ impl RegistryError {
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status(error) => Some(error.status),
+            Self::Interrupted { source, .. } => source.status(),
             _ => None,
         }
     }
@@ -320,6 +344,7 @@ impl RegistryError {
         match self {
             Self::Status(error) => crate::retry::is_transient(error.status),
             Self::Connect { source, .. } => !is_certificate_error(source.as_ref()),
+            Self::Interrupted { source, .. } => source.is_retryable(),
             Self::Broken { .. }
             | Self::Timeout { .. }
             | Self::TooSlow { .. }
@@ -376,6 +401,11 @@ impl RegistryError {
             }
         }
     }
+}
+
+/// Tells whether the system reported an error of the connection, and the peer did not just end it.
+pub(crate) fn is_of_the_network(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<io::Error>())
 }
 
 /// A certificate that is refused now is refused in a second as well.

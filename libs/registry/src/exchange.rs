@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::challenge::{self, Bearer, Challenge};
 use crate::client::Inner;
-use crate::error::{RegistryError, Result, StatusError, redacted};
+use crate::error::{RegistryError, Result, StatusError, is_of_the_network, redacted};
 use crate::floor::Floor;
 use crate::host::{ConnectionSlot, Host, Reached};
 use crate::redirect;
@@ -28,6 +28,8 @@ use crate::retry::{self, Tries};
 use crate::tls::Peer;
 use crate::token::{self, Issued, TokenKey};
 
+/// Says that the registry has OpenShift's extension for signatures.
+const SIGNATURES_HEADER: &str = "X-Registry-Supports-Signatures";
 /// Most bytes of the scope that a challenge may make us ask for.
 const MAX_SCOPE_BYTES: usize = 4096;
 
@@ -133,7 +135,16 @@ impl Session {
         let ask = Ask::new(Method::GET, url, None);
         let client = self.client(&ask.url, Peer::Registry)?;
         self.retrying(|| async {
-            let response = self.execute(&client, &ask, &ask.url, None).await?;
+            let response = match self.execute(&client, &ask, &ask.url, None).await {
+                // With TLS 1.3 a client certificate is refused after the handshake, by hanging up.
+                Err(RegistryError::Broken { url, source, .. })
+                    if scheme == "https" && !is_of_the_network(source.as_ref()) =>
+                {
+                    let shown = self.host.tls.client.is_some();
+                    return Err(RegistryError::HungUp { url, shown, source });
+                }
+                response => response?,
+            };
             match response.status() {
                 StatusCode::OK => {}
                 StatusCode::UNAUTHORIZED => {
@@ -504,6 +515,10 @@ fn reached(base: &Url, response: &Response, challenges: Vec<Challenge>) -> Reach
         base: base.clone(),
         challenges,
         scope,
+        keeps_signatures: response
+            .headers()
+            .get(SIGNATURES_HEADER)
+            .is_some_and(|value| value == "1"),
     }
 }
 

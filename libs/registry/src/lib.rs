@@ -19,7 +19,8 @@
 //! | `challenge`, `realm`, `token` | who asks for which credentials, and who gets them |
 //! | `redirect`, `link`, `range` | pure rules about where an answer goes on |
 //! | `tls`, `pinned`, `resolver` | which certificates and addresses are accepted |
-//! | `manifest`, `blob`, `upload`, `chunks`, `body`, `tags` | the specification's endpoints |
+//! | `manifest`, `blob`, `upload`, `stream`, `chunks`, `body`, `tags` | the specification's endpoints |
+//! | `signatures` | OpenShift's extension for signatures |
 #![forbid(unsafe_code)]
 
 mod blob;
@@ -43,6 +44,8 @@ mod realm;
 mod redirect;
 mod resolver;
 mod retry;
+mod signatures;
+mod stream;
 mod tags;
 mod tls;
 mod token;
@@ -55,4 +58,4 @@ pub use endpoint::Endpoint;
 pub use error::{Cause, RegistryError, Result, SpecError, StatusError};
 pub use manifest::{ManifestHead, TagOrDigest};
 pub use options::{Cancel, ClientOptions, EndpointConfig, Proxies, RetryPolicy, Timeouts};
-pub use upload::{Mount, Upload, UploadSession};
+pub use upload::{Again, Mount, Upload, UploadSession};

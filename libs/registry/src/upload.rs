@@ -5,6 +5,9 @@
 //! else              POST, PATCH with a stream, PUT ?digest=
 //! chunked           POST, PATCH Content-Range ..., PUT     a chunk is made again when it fails
 //! ```
+//! A stream that breaks off goes on from where the registry says it is (GET), or begins again with
+//! another upload, when what it is made of can be read again (`stream`).
+//!
 //! An upload that fails is cancelled (DELETE), so that it leaves nothing at the registry. Its
 //! URL is the registry's choice; on another host than its own it gets no credentials.
 
@@ -12,7 +15,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use oci::{Algorithm, Digest, Digester};
 use reqwest::Response;
@@ -47,6 +50,9 @@ pub enum Upload {
         chunk_bytes: u64,
     },
 }
+
+/// Makes what a blob is read from start anew.
+pub type Again<'a> = &'a dyn Fn() -> io::Result<()>;
 
 /// What came of asking for a mount.
 #[derive(Debug)]
@@ -249,31 +255,55 @@ impl UploadSession {
     /// Returns digest and size. What `known` says is verified by the registry, not here.
     ///
     /// # Errors
-    /// The reader fails or gives another number of bytes than `known` says, or the registry
-    /// refuses; the upload is cancelled.
+    /// The reader fails or gives another number of bytes than `known` says, the connection breaks
+    /// within a stream, or the registry refuses; the upload is cancelled.
     pub fn push(
-        mut self,
+        self,
         mut body: impl Read,
         known: Option<(Digest, u64)>,
         how: Upload,
     ) -> Result<(Digest, u64)> {
-        let stored = match (how, known) {
-            (Upload::Auto, Some((digest, size))) if size <= SMALL_BYTES => {
-                self.push_small(&mut body, digest, size)?
-            }
-            (Upload::Auto | Upload::Stream, known) => {
-                let (digest, size) = self.push_stream(&mut body, known)?;
+        self.push_from(&mut body, None, known, how)
+    }
+
+    /// Sends a blob that can be read again, `again` making `body` start anew: so a stream that
+    /// breaks off is resumed.
+    ///
+    /// # Errors
+    /// As [`Self::push`]; a connection that breaks more often than
+    /// [`crate::ClientOptions::retry`] allows.
+    pub fn push_repeatable(
+        self,
+        mut body: impl Read,
+        again: Again<'_>,
+        known: (Digest, u64),
+        how: Upload,
+    ) -> Result<(Digest, u64)> {
+        self.push_from(&mut body, Some(again), Some(known), how)
+    }
+
+    fn push_from(
+        mut self,
+        body: &mut dyn Read,
+        again: Option<Again<'_>>,
+        known: Option<(Digest, u64)>,
+        how: Upload,
+    ) -> Result<(Digest, u64)> {
+        let chunk_bytes = match how {
+            Upload::Chunked { chunk_bytes } if self.takes_chunks() => Some(chunk_bytes),
+            _ => None,
+        };
+        let stored = match (chunk_bytes, known) {
+            (Some(chunk_bytes), known) => {
+                let (digest, size) = self.push_chunks(body, known, chunk_bytes)?;
                 self.finish(digest, size)?
             }
-            (Upload::Chunked { chunk_bytes }, known) => {
-                match self.push_chunks(&mut body, known, chunk_bytes)? {
-                    Some((digest, size)) => self.finish(digest, size)?,
-                    None => {
-                        // The registry's chunks are larger than what fits into memory.
-                        let (digest, size) = self.push_stream(&mut body, known)?;
-                        self.finish(digest, size)?
-                    }
-                }
+            (None, Some((digest, size))) if how == Upload::Auto && size <= SMALL_BYTES => {
+                self.push_small(body, digest, size)?
+            }
+            (None, known) => {
+                let (digest, size) = self.push_stream(body, again, known)?;
+                self.finish(digest, size)?
             }
         };
         self.location = None;
@@ -285,7 +315,7 @@ impl UploadSession {
 
     fn push_small(
         &mut self,
-        body: &mut impl Read,
+        body: &mut dyn Read,
         digest: Digest,
         size: u64,
     ) -> Result<(Digest, u64)> {
@@ -326,66 +356,6 @@ impl UploadSession {
         result.map(|()| (digest, size))
     }
 
-    fn push_stream(
-        &mut self,
-        body: &mut impl Read,
-        known: Option<(Digest, u64)>,
-    ) -> Result<(Digest, u64)> {
-        let mut count = Counter::new(&self.place(), known);
-        let mut headers = HeaderMap::new();
-        if let Some((_, size)) = known {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-        }
-        let (give, pieces) = mpsc::channel(body::IN_FLIGHT_PIECES);
-        let Some(upload) = self.location.clone() else {
-            return Err(RegistryError::Cancelled);
-        };
-        let session = Arc::clone(&self.session);
-        let blocking = &session.inner.blocking;
-        let sending = Arc::clone(&session).patch(upload, self.repo.clone(), headers, pieces);
-        let Some(sending) = blocking.spawn(sending) else {
-            return Err(RegistryError::Cancelled);
-        };
-        let mut buffer = BytesMut::new();
-        let fed = loop {
-            let piece = body::read_piece(body, &mut buffer, body::READ_BYTES)
-                .map_err(|source| self.unreadable(source));
-            let judged = match &piece {
-                Ok(piece) if piece.is_empty() => count.finish(),
-                Ok(piece) => count.add(piece),
-                Err(_) => Ok(()),
-            };
-            let piece = match piece.and_then(|piece| judged.map(|()| piece)) {
-                Ok(piece) if piece.is_empty() => break Ok(()),
-                Ok(piece) => piece,
-                Err(error) => {
-                    // Ending the stream here would make a shorter blob of it: break it instead.
-                    let broken = io::Error::other("the blob to push cannot be read");
-                    let _ = blocking.run(async { Ok(give.send(Err(broken)).await) });
-                    break Err(error);
-                }
-            };
-            match blocking.run(async { Ok(give.send(Ok(piece)).await) }) {
-                Ok(Ok(())) => {}
-                // The request has ended early; its own error says why.
-                Ok(Err(_)) => break Ok(()),
-                Err(cancelled) => break Err(cancelled),
-            }
-        };
-        drop(give);
-        if let Err(error) = fed {
-            sending.abort();
-            return Err(error);
-        }
-        let sent = blocking.run(async { Ok(sending.await) })?;
-        let next = sent.map_err(|error| RegistryError::Setup {
-            what: "upload task",
-            source: error.into(),
-        })??;
-        self.location = Some(next);
-        count.result()
-    }
-
     fn finish(&mut self, digest: Digest, size: u64) -> Result<(Digest, u64)> {
         let Some(upload) = self.location.clone() else {
             return Err(RegistryError::Cancelled);
@@ -411,7 +381,7 @@ impl UploadSession {
 }
 
 impl Session {
-    async fn another_upload(&self, repo: &str) -> Result<Url> {
+    pub(crate) async fn another_upload(&self, repo: &str) -> Result<Url> {
         let url = self.url(&format!("/v2/{repo}/blobs/uploads/")).await?;
         let ask = Ask::new(Method::POST, url, Some(push_scopes(repo)));
         let response = self.attempt_for(&ask, &[StatusCode::ACCEPTED]).await?;
@@ -419,7 +389,7 @@ impl Session {
     }
 
     /// Tells the registry that nothing more comes; if it does not hear, it finds out by itself.
-    async fn cancel_upload(&self, upload: &Url, repo: &str) {
+    pub(crate) async fn cancel_upload(&self, upload: &Url, repo: &str) {
         let ask = Ask::new(Method::DELETE, upload.clone(), Some(push_scopes(repo)));
         let _ = tokio::time::timeout(CLEANUP, self.attempt(&ask)).await;
     }

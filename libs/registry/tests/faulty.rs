@@ -1,7 +1,7 @@
 //! What the client does with registries that are broken, overloaded or hostile.
 //!
 //! Each case says what the registry does and what must come of it. After each the harness
-//! checks that it ended in time, and that the host beside the registry saw no credentials.
+//! checks that it ended, and that the host beside the registry saw no credentials.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -12,17 +12,21 @@
 
 mod common;
 
-use std::io::Read;
+use std::cell::RefCell;
+use std::io::{Cursor, Read};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::script::{End, Reply, Script, Seen};
 use common::{basic, impatient, insecure, manifest_json, noise};
+use config::certs::TlsFiles;
 use oci::{Digest, Tag};
 use registry::{
-    Cancel, Client, ClientOptions, Endpoint, RegistryError, Result, TagOrDigest, Upload,
+    Cancel, Client, ClientOptions, Endpoint, EndpointConfig, RegistryError, Result, TagOrDigest,
+    Upload,
 };
 
 const PASSWORD: &str = "hunter2";
@@ -144,6 +148,10 @@ enum Call {
     Tags,
     PushSmall,
     PushChunks,
+    /// As a stream that can be made again.
+    PushAgain,
+    /// As a stream that cannot.
+    PushOnce,
 }
 
 impl Call {
@@ -185,6 +193,21 @@ impl Call {
                     .push_blob("r", c.blob.as_slice(), known, Upload::Auto)
                     .map(drop)
             }
+            Self::PushAgain => {
+                let body = RefCell::new(Cursor::new(c.blob.as_slice()));
+                let again = || {
+                    body.borrow_mut().set_position(0);
+                    Ok(())
+                };
+                let known = (c.digest, c.blob.len() as u64);
+                let upload = endpoint.begin_upload("r")?;
+                upload
+                    .push_repeatable(Shared(&body), &again, known, Upload::Stream)
+                    .map(|pushed| assert_eq!(pushed, known))
+            }
+            Self::PushOnce => endpoint
+                .push_blob("r", c.blob.as_slice(), None, Upload::Auto)
+                .map(drop),
             Self::PushChunks => {
                 let how = Upload::Chunked {
                     chunk_bytes: 100_000,
@@ -194,6 +217,15 @@ impl Call {
                 Ok(())
             }
         }
+    }
+}
+
+/// A reader that is set back from outside.
+struct Shared<'a>(&'a RefCell<Cursor<&'static [u8]>>);
+
+impl Read for Shared<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().read(buffer)
     }
 }
 
@@ -244,7 +276,7 @@ fn get(
         Call::Manifest | Call::HeadThenGet => MANIFEST.to_owned(),
         Call::Blob => blob_path(),
         Call::Tags => TAGS.to_owned(),
-        Call::PushSmall | Call::PushChunks => UPLOADS.to_owned(),
+        Call::PushSmall | Call::PushChunks | Call::PushAgain | Call::PushOnce => UPLOADS.to_owned(),
     };
     case(name, call, judge, move |at, seen, n| {
         let same = seen.method == "GET" && seen.target.split('?').next() == Some(path.as_str());
@@ -282,7 +314,8 @@ fn run(case: &Case) -> Vec<String> {
     if !(case.judge)(&result) {
         wrong.push(format!("{}: {result:?}", case.name));
     }
-    if took > Duration::from_secs(12) {
+    // Whether it ends at all, on however busy a machine; the counts tell how.
+    if took > Duration::from_secs(60) {
         wrong.push(format!("{}: took {took:?}", case.name));
     }
     if let Some((method, path, times)) = &case.count {
@@ -337,7 +370,7 @@ fn first(n: usize) -> bool {
     n == 0
 }
 
-use Call::{Blob, HeadThenGet, Login, Manifest, PushChunks, PushSmall, Tags};
+use Call::{Blob, HeadThenGet, Login, Manifest, PushAgain, PushChunks, PushOnce, PushSmall, Tags};
 use RegistryError as E;
 
 fn connections() -> Vec<Case> {
@@ -1078,6 +1111,121 @@ fn uploads() -> Vec<Case> {
     ]
 }
 
+/// Uploads as one stream that break off.
+fn streams() -> Vec<Case> {
+    let on = |method: &'static str, path: &'static str, seen: &Seen| {
+        seen.method == method && seen.target.split('?').next() == Some(path)
+    };
+    let has = move |seen: &Seen, range: &'static str| {
+        let reply = || {
+            Reply::status(204)
+                .with("Range", range)
+                .with("Location", "/up/1?s=7")
+        };
+        on("GET", "/up/1", seen).then(reply)
+    };
+    let all = |seen: &Seen| seen.body == content().blob && seen.header("content-range").is_none();
+    vec![
+        case("good stream", PushAgain, fine, move |_, seen, _| {
+            (on("PATCH", "/up/1", seen) && !all(seen)).then(|| Reply::status(400))
+        })
+        .counting("GET", "/up/1", 0),
+        case(
+            "goes on where it was",
+            PushAgain,
+            fine,
+            move |_, seen, n| {
+                if on("PATCH", "/up/1", seen) && n == 0 {
+                    return Some(Reply::Raw(Vec::new(), End::Reset));
+                }
+                if on("PATCH", "/up/1", seen) {
+                    let rest = seen.body == content().blob[100_000..]
+                        && seen.target.ends_with("s=7")
+                        && seen.header("content-range") == Some("100000-299999");
+                    return (!rest).then(|| Reply::status(400));
+                }
+                has(seen, "0-99999")
+            },
+        )
+        .counting("PATCH", "/up/1", 2),
+        case("goes on twice", PushAgain, fine, move |_, seen, n| {
+            if on("PATCH", "/up/1", seen) && n < 2 {
+                return Some(Reply::status(502));
+            }
+            if on("PATCH", "/up/1", seen) {
+                let rest = seen.body == content().blob[200_000..];
+                return (!rest).then(|| Reply::status(400));
+            }
+            has(seen, if n == 0 { "0-99999" } else { "0-199999" })
+        })
+        .counting("PATCH", "/up/1", 3),
+        case(
+            "only the answer was lost",
+            PushAgain,
+            fine,
+            move |_, seen, _| {
+                if on("PATCH", "/up/1", seen) {
+                    return Some(Reply::Raw(Vec::new(), End::Close));
+                }
+                has(seen, "0-299999")
+            },
+        )
+        .counting("PATCH", "/up/1", 1),
+        case("nothing arrived", PushAgain, fine, move |_, seen, n| {
+            if on("PATCH", "/up/1", seen) {
+                return if n == 0 {
+                    Some(Reply::status(503))
+                } else {
+                    (!all(seen)).then(|| Reply::status(400))
+                };
+            }
+            has(seen, "0-0")
+        })
+        .counting("POST", UPLOADS, 2),
+        case("the upload is gone", PushAgain, fine, move |_, seen, n| {
+            if on("PATCH", "/up/1", seen) {
+                return if n == 0 {
+                    Some(Reply::status(500))
+                } else {
+                    (!all(seen)).then(|| Reply::status(400))
+                };
+            }
+            on("GET", "/up/1", seen).then(|| Reply::status(404))
+        })
+        .counting("POST", UPLOADS, 2),
+        case("more than there is", PushAgain, fine, move |_, seen, n| {
+            if on("PATCH", "/up/1", seen) && n == 0 {
+                return Some(Reply::status(500));
+            }
+            has(seen, "0-300000")
+        })
+        .counting("POST", UPLOADS, 2),
+        case(
+            "breaks each time",
+            PushAgain,
+            |r| status(r, 502),
+            move |_, seen, _| {
+                if on("PATCH", "/up/1", seen) {
+                    return Some(Reply::status(502));
+                }
+                has(seen, "0-99999")
+            },
+        )
+        .counting("PATCH", "/up/1", 3),
+        case("refused", PushAgain, denied, move |_, seen, _| {
+            on("PATCH", "/up/1", seen).then(|| Reply::status(403))
+        })
+        .counting("GET", "/up/1", 0),
+        case(
+            "cannot be read again",
+            PushOnce,
+            is!(E::Interrupted { read_bytes, .. } if *read_bytes == BLOB_BYTES as u64),
+            move |_, seen, _| on("PATCH", "/up/1", seen).then(|| Reply::status(502)),
+        )
+        .counting("DELETE", "/up/1", 1),
+    ]
+}
+
 fn run_all(cases: &[Case]) {
     let wrong: Vec<String> = thread::scope(|scope| {
         let running: Vec<_> = cases.iter().map(|case| scope.spawn(|| run(case))).collect();
@@ -1136,20 +1284,47 @@ fn wrong_uploads() {
 }
 
 #[test]
+fn broken_streams() {
+    run_all(&streams());
+}
+
+#[test]
 fn nobody_listens() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = free.local_addr().unwrap().to_string();
     drop(free);
     let client = Client::new(ClientOptions::default()).unwrap();
-    let began = Instant::now();
     let error = insecure(&client, &host, basic("u", "p"))
         .ping()
         .unwrap_err();
     assert!(matches!(error, E::Connect { .. }), "{error:?}");
-    assert!(
-        began.elapsed() < Duration::from_secs(20),
-        "a host that never answered was tried again"
-    );
+}
+
+#[test]
+fn a_host_that_never_answered_is_not_tried_again() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let tried = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&tried);
+    thread::spawn(move || {
+        // Each is closed at once, before the end of the TLS handshake.
+        for stream in listener.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+            drop(stream);
+        }
+    });
+    let client = Client::new(ClientOptions::default()).unwrap();
+    let endpoint = client.endpoint(EndpointConfig {
+        host,
+        insecure: false,
+        tls: TlsFiles::default(),
+        credential: basic("u", "p"),
+    });
+    for times in 1..=2 {
+        let error = endpoint.ping().unwrap_err();
+        assert!(matches!(error, E::Connect { .. }), "{error:?}");
+        assert_eq!(tried.load(Ordering::SeqCst), times);
+    }
 }
 
 #[test]
@@ -1159,17 +1334,22 @@ fn cancelling_ends_a_stalled_download() {
         _ => Reply::Raw(cut_blob(Some(BLOB_BYTES), 1000), End::Stall),
     });
     let cancel = Cancel::default();
-    let options = ClientOptions {
+    // Nothing but cancelling ends it: the idle timeout is longer than the registry's patience.
+    let mut options = ClientOptions {
         cancel: cancel.clone(),
         ..ClientOptions::default()
     };
+    options.timeouts.idle = Duration::from_secs(3600);
+    options.timeouts.floor_window = Duration::from_secs(3600);
     let client = Client::new(options).unwrap();
     let endpoint = insecure(&client, &server.host(), basic("u", "p"));
     let mut reader = endpoint
         .blob("r", &content().digest, Some(BLOB_BYTES as u64))
         .unwrap();
-    let began = Instant::now();
+    let mut start = [0; 1000];
+    reader.read_exact(&mut start).unwrap();
     thread::spawn(move || {
+        // Most likely the reader waits by then; when not, it is cancelled before it waits.
         thread::sleep(Duration::from_millis(200));
         cancel.cancel();
     });
@@ -1178,8 +1358,8 @@ fn cancelling_ends_a_stalled_download() {
         matches!(RegistryError::from_io(&error), Some(E::Cancelled)),
         "{error:?}"
     );
-    // Far below the idle timeout, which would end it too.
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(!server.gave_up(), "the registry ended the connection");
+    assert_eq!(server.count("GET", &blob_path()), 1);
     assert!(matches!(endpoint.tags("r"), Err(E::Cancelled)));
 }
 

@@ -112,6 +112,103 @@ impl Drop for DebianRegistry {
     }
 }
 
+/// Certificates in a directory of their own: see [`make_certificates`].
+pub struct Certificates(TempDir);
+
+impl Certificates {
+    /// Makes them.
+    pub fn make() -> Self {
+        let directory = TempDir::new().unwrap();
+        make_certificates(directory.path());
+        Self(directory)
+    }
+
+    /// Reads one of the files.
+    pub fn file(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.path().join(name)).unwrap()
+    }
+}
+
+/// nginx in front of a registry, for TLS and HTTP/2; dropping it ends it.
+pub struct Nginx {
+    child: Child,
+    port: u16,
+    pub certificates: Certificates,
+}
+
+impl Nginx {
+    /// Starts it, or returns `None`, with the reason printed, where it is not installed.
+    pub fn start(registry: &DebianRegistry) -> Option<Self> {
+        let program = "/usr/sbin/nginx";
+        if !Path::new(program).exists() {
+            println!("skipped: {program} is not installed");
+            return None;
+        }
+        let certificates = Certificates::make();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let at = certificates.0.path().display();
+        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|what| format!("{what}_temp_path {at}/{what};"))
+            .join(" ");
+        let conf = format!(
+            "daemon off; pid {at}/pid; error_log {at}/error.log; events {{}}\n\
+             http {{ log_format p '$server_protocol'; access_log {at}/protocols p; {paths}\n\
+             server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {at}/server.pem;\n\
+             ssl_certificate_key {at}/server.key; client_max_body_size 0;\n\
+             location / {{ proxy_pass http://{}; proxy_set_header Host $http_host;\n\
+             proxy_set_header X-Forwarded-Proto https; proxy_request_buffering off; }} }} }}\n",
+            registry.host()
+        );
+        let path = certificates.0.path().join("nginx.conf");
+        fs::write(&path, conf).unwrap();
+        let mut child = Command::new(program)
+            .arg("-c")
+            .arg(&path)
+            .arg("-e")
+            .arg(certificates.0.path().join("error.log"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let up = came_up(&mut child, port);
+        assert!(
+            up,
+            "nginx did not start: {:?}",
+            fs::read_to_string(certificates.0.path().join("error.log"))
+        );
+        Some(Self {
+            child,
+            port,
+            certificates,
+        })
+    }
+
+    /// `HOST:PORT` of the server.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The protocol of each request that was answered.
+    pub fn protocols(&self) -> Vec<String> {
+        let log = self.certificates.file("protocols");
+        let log = String::from_utf8(log).unwrap();
+        log.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Its workers end with it when it is asked, and stay when it is killed.
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let _ = self.child.wait();
+    }
+}
+
 fn came_up(child: &mut Child, port: u16) -> bool {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {

@@ -37,6 +37,20 @@ pub fn impatient() -> ClientOptions {
     }
 }
 
+/// As many tries, but timeouts that a busy machine does not reach: for tests of what happens and
+/// not of when.
+pub fn patient() -> ClientOptions {
+    let long = Duration::from_secs(60);
+    let mut options = impatient();
+    options.timeouts.answer = long;
+    options.timeouts.idle = long;
+    options.timeouts.commit = long;
+    options.timeouts.floor_window = long;
+    options.timeouts.slot = long;
+    options.retry.total = long;
+    options
+}
+
 pub fn basic(username: &str, password: &str) -> Credential {
     Credential::Basic {
         username: username.to_owned(),

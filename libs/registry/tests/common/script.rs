@@ -99,6 +99,7 @@ pub struct Script {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     stop: Arc<AtomicBool>,
+    outlived: Arc<AtomicBool>,
 }
 
 impl Script {
@@ -109,6 +110,8 @@ impl Script {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
+        let outlived = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&outlived);
         let handler: Arc<Handler> = Arc::new(handler);
         let counts = Arc::new(Mutex::new(HashMap::new()));
         let (log, stopped) = (Arc::clone(&seen), Arc::clone(&stop));
@@ -120,6 +123,7 @@ impl Script {
                 let Ok(stream) = stream else { continue };
                 let (log, stopped) = (Arc::clone(&log), Arc::clone(&stopped));
                 let (handler, counts) = (Arc::clone(&handler), Arc::clone(&counts));
+                let ended = Arc::clone(&ended);
                 thread::spawn(move || {
                     let Some(request) = read_request(&stream) else {
                         return;
@@ -137,7 +141,8 @@ impl Script {
                     };
                     log.lock().unwrap().push(request.clone());
                     // The client may hang up in the middle, which is its right.
-                    let _ = answer(stream, &request, handler(&request, before), &stopped);
+                    let reply = handler(&request, before);
+                    let _ = answer(stream, &request, reply, &stopped, &ended);
                 });
             }
         });
@@ -145,7 +150,14 @@ impl Script {
             address,
             seen,
             stop,
+            outlived,
         }
+    }
+
+    /// Tells whether a connection that stalls ended because the registry had enough, and not the
+    /// client.
+    pub fn gave_up(&self) -> bool {
+        self.outlived.load(Ordering::SeqCst)
     }
 
     pub fn host(&self) -> String {
@@ -232,6 +244,7 @@ fn answer(
     request: &Seen,
     reply: Reply,
     stop: &AtomicBool,
+    ended: &AtomicBool,
 ) -> std::io::Result<()> {
     match reply {
         Reply::Http {
@@ -265,7 +278,7 @@ fn answer(
                     let at_once = Some(Duration::ZERO);
                     rustix::net::sockopt::set_socket_linger(&stream, at_once).unwrap();
                 }
-                End::Stall => stall(stop),
+                End::Stall => stall(stop, ended),
             }
         }
         Reply::Slow {
@@ -290,9 +303,13 @@ fn answer(
     Ok(())
 }
 
-fn stall(stop: &AtomicBool) {
+fn stall(stop: &AtomicBool, ended: &AtomicBool) {
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(8) && !stop.load(Ordering::Relaxed) {
+    while !stop.load(Ordering::Relaxed) {
+        if began.elapsed() > Duration::from_secs(60) {
+            ended.store(true, Ordering::SeqCst);
+            return;
+        }
         thread::sleep(Duration::from_millis(20));
     }
 }
