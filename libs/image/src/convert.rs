@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | docker schema 2 → OCI | media types; the configuration is written anew as OCI |
 //! | OCI → docker schema 2 | media types; annotations and subject go; the configuration stays |
+//! | docker schema 1 → schema 2 | everything, see `copy::schema1`; from there on as above |
 //!
 //! A manifest that needs no change is never written anew: its bytes go on as they came.
 
@@ -31,9 +32,16 @@ pub enum ConvertError {
         /// The wanted format.
         target: MediaType,
     },
-    /// Only images of these formats can be copied.
-    #[error("manifests of type {0} can be inspected but not copied")]
-    Unsupported(MediaType),
+    /// A schema 1 manifest names the place it is for, and that is another one.
+    #[error("the schema 1 manifest is for {name}:{tag}, and it must not change: {reason}")]
+    EmbeddedName {
+        /// The repository in the manifest.
+        name: String,
+        /// The tag in the manifest.
+        tag: String,
+        /// Why it must not change.
+        reason: &'static str,
+    },
     /// No format that is possible is accepted at the destination.
     #[error("the destination takes no manifest that {source_type} can become")]
     NoFormat {

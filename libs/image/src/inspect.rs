@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use oci::{Digest, ImageConfig, ImageManifest, Manifest, MediaType, RawManifest, limits};
+use oci::image_config::OpenRootfs;
+use oci::{Descriptor, Digest, ImageConfig, ImageManifest, Manifest, RawManifest};
+use oci::{Schema1, limits};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::blob::read_document;
 use crate::context::{Context, EndpointOptions};
-use crate::convert::{ConvertError, is_image_config};
+use crate::convert::is_image_config;
 use crate::copy::{CopyError, select_instance};
 use crate::error::ImageError;
 use crate::name::ImageName;
@@ -22,6 +24,9 @@ pub struct Inspection {
     /// The repository, where the transport has one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
+    /// The tag in the manifest, which docker schema 1 alone has.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tag: String,
     /// The digest of what the name points to: of the list, when it is one, while everything
     /// else is of the instance for this platform.
     pub digest: Digest,
@@ -52,15 +57,15 @@ pub struct Inspection {
 /// One layer, looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InspectedLayer {
-    /// Its media type.
+    /// Its media type; empty when the manifest does not say.
     #[serde(rename = "MIMEType")]
-    pub mime_type: MediaType,
+    pub mime_type: String,
     /// Its digest.
     #[serde(rename = "Digest")]
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Its size in bytes; -1 when the manifest does not say.
     #[serde(rename = "Size")]
-    pub size: u64,
+    pub size: i64,
     /// Its annotations.
     #[serde(rename = "Annotations")]
     pub annotations: Option<BTreeMap<String, String>>,
@@ -79,16 +84,82 @@ pub fn inspect(
 ) -> Result<Inspection, CopyError> {
     let failed = |error| source_failed(source, error);
     let top = source.manifest(None).map_err(failed)?;
-    let (manifest, _) = select_instance(source, &top, &context.platform)?;
-    let image = image_of(&manifest)?;
-    let config = read_config(source, image)?;
-    let in_config = members_of(&config);
-    let mut inspection = Inspection {
+    let tagged = match source.name() {
+        ImageName::Docker(docker) if list_tags => Some(&docker.reference),
+        _ => None,
+    };
+    // The registry is asked for the tags and for the configuration at once.
+    let (inspection, tags) = std::thread::scope(|scope| {
+        let tags = tagged.map(|reference| {
+            let list = move || repository_tags(reference, context, options);
+            let thread = std::thread::Builder::new().name("tags".to_owned());
+            thread.spawn_scoped(scope, list).map_err(|_| list)
+        });
+        let inspection = inspect_image(context, source, &top);
+        let tags = tags.map(|thread| match thread {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(list) => list(),
+        });
+        (inspection, tags)
+    });
+    let mut inspection = inspection?;
+    match tags.transpose() {
+        Ok(tags) => inspection.repo_tags = tags.unwrap_or_default(),
+        Err(error) if error.is_denied() || error.is_not_found() => inspection.tags_refused = true,
+        Err(error) => return Err(failed(error)),
+    }
+    Ok(inspection)
+}
+
+/// Looks at everything but the tags.
+fn inspect_image(
+    context: &Context,
+    source: &dyn ImageSource,
+    top: &RawManifest,
+) -> Result<Inspection, CopyError> {
+    let (manifest, _) = select_instance(source, top, &context.platform)?;
+    Ok(match manifest.manifest() {
+        Manifest::Schema1(schema1) => {
+            let config = open_config(source, &manifest, schema1)?;
+            Inspection {
+                tag: schema1.tag.clone(),
+                created: schema1.history.first().map(|top| top.created.clone()),
+                layers: schema1.layers().map(|(layer, _)| *layer).collect(),
+                layers_data: schema1
+                    .layers()
+                    .map(|(layer, _)| unsized_layer(layer))
+                    .collect(),
+                ..inspection(source, top, &config)
+            }
+        }
+        _ => {
+            let image = image_of(source, &manifest)?;
+            let config = read_config(source, image)?;
+            Inspection {
+                layers: image.layers.iter().map(|layer| layer.digest).collect(),
+                layers_data: image.layers.iter().map(sized_layer).collect(),
+                ..inspection(source, top, &config)
+            }
+        }
+    })
+}
+
+/// What is known without looking at the layers.
+fn inspection<R>(
+    source: &dyn ImageSource,
+    top: &RawManifest,
+    config: &ImageConfig<R>,
+) -> Inspection {
+    let in_config = members_of(config.raw());
+    Inspection {
         name: source
             .name()
             .docker_reference()
             .map(|reference| reference.repository().to_string())
             .unwrap_or_default(),
+        tag: String::new(),
         digest: *top.digest(),
         repo_tags: Vec::new(),
         created: config.created.clone(),
@@ -98,56 +169,67 @@ pub fn inspect(
             .and_then(|v| serde_json::from_value(v.clone()).ok()),
         architecture: config.architecture.clone(),
         os: config.os.clone(),
-        layers: image.layers.iter().map(|layer| layer.digest).collect(),
-        layers_data: image
-            .layers
-            .iter()
-            .map(|layer| InspectedLayer {
-                mime_type: layer.media_type.clone(),
-                digest: layer.digest,
-                size: layer.size,
-                annotations: Some(layer.annotations.clone()).filter(|a| !a.is_empty()),
-            })
-            .collect(),
+        layers: Vec::new(),
+        layers_data: Vec::new(),
         env: in_config
             .get("Env")
             .and_then(|v| serde_json::from_value(v.clone()).ok()),
         tags_refused: false,
-    };
-    if let (ImageName::Docker(docker), true) = (source.name(), list_tags) {
-        match repository_tags(&docker.reference, context, options) {
-            Ok(tags) => inspection.repo_tags = tags,
-            Err(error) if error.is_denied() || error.is_not_found() => {
-                inspection.tags_refused = true;
-            }
-            Err(error) => return Err(failed(error)),
-        }
     }
-    Ok(inspection)
 }
 
-/// Reads the configuration of an image, of the instance for this platform in a list.
+fn sized_layer(layer: &Descriptor) -> InspectedLayer {
+    InspectedLayer {
+        mime_type: layer.media_type.to_string(),
+        digest: layer.digest,
+        size: i64::try_from(layer.size).unwrap_or(i64::MAX),
+        annotations: Some(layer.annotations.clone()).filter(|a| !a.is_empty()),
+    }
+}
+
+fn unsized_layer(layer: &Digest) -> InspectedLayer {
+    InspectedLayer {
+        mime_type: String::new(),
+        digest: *layer,
+        size: -1,
+        annotations: None,
+    }
+}
+
+/// Reads the configuration of an image, of the instance for this platform in a list, and writes
+/// it as OCI's, indented. That of docker schema 1 is made from the manifest, with empty texts for
+/// diff ids.
 ///
 /// # Errors
 /// As [`inspect`].
-pub fn config(context: &Context, source: &dyn ImageSource) -> Result<ImageConfig, CopyError> {
+pub fn config_json(context: &Context, source: &dyn ImageSource) -> Result<Vec<u8>, CopyError> {
     let top = source
         .manifest(None)
         .map_err(|error| source_failed(source, error))?;
     let (manifest, _) = select_instance(source, &top, &context.platform)?;
-    read_config(source, image_of(&manifest)?)
+    if let Manifest::Schema1(schema1) = manifest.manifest() {
+        return Ok(open_config(source, &manifest, schema1)?.to_oci_json());
+    }
+    Ok(read_config(source, image_of(source, &manifest)?)?.to_oci_json())
 }
 
-/// Reads the configuration's bytes, also an artifact's.
+/// Reads the configuration's bytes, also an artifact's; `None` for docker schema 1, which has
+/// none.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn raw_config(context: &Context, source: &dyn ImageSource) -> Result<Vec<u8>, CopyError> {
+pub fn raw_config(
+    context: &Context,
+    source: &dyn ImageSource,
+) -> Result<Option<Vec<u8>>, CopyError> {
     let top = source
         .manifest(None)
         .map_err(|error| source_failed(source, error))?;
     let (manifest, _) = select_instance(source, &top, &context.platform)?;
-    config_bytes(source, image_of(&manifest)?)
+    if matches!(manifest.manifest(), Manifest::Schema1(_)) {
+        return Ok(None);
+    }
+    config_bytes(source, image_of(source, &manifest)?).map(Some)
 }
 
 /// Computes the digest of a manifest: of its signed part for schema 1, else of all bytes.
@@ -163,11 +245,38 @@ fn source_failed(source: &dyn ImageSource, error: ImageError) -> CopyError {
     }
 }
 
-fn image_of(manifest: &RawManifest) -> Result<&ImageManifest, CopyError> {
+fn image_of<'m>(
+    source: &dyn ImageSource,
+    manifest: &'m RawManifest,
+) -> Result<&'m ImageManifest, CopyError> {
     match manifest.manifest() {
         Manifest::Image(image) => Ok(image),
-        _ => Err(ConvertError::Unsupported(manifest.media_type().clone()).into()),
+        _ => Err(source_failed(
+            source,
+            ImageError::ManifestType {
+                name: source.name().to_string(),
+                media_type: manifest.media_type().clone(),
+            },
+        )),
     }
+}
+
+/// Makes the configuration of a schema 1 image, of which the diff ids are not known.
+fn open_config(
+    source: &dyn ImageSource,
+    manifest: &RawManifest,
+    schema1: &Schema1,
+) -> Result<ImageConfig<OpenRootfs>, CopyError> {
+    schema1.to_open_config().map_err(|error| {
+        source_failed(
+            source,
+            ImageError::Manifest {
+                name: source.name().to_string(),
+                digest: manifest.digest().to_string(),
+                source: Box::new(error.into()),
+            },
+        )
+    })
 }
 
 fn config_bytes(source: &dyn ImageSource, image: &ImageManifest) -> Result<Vec<u8>, CopyError> {
@@ -200,8 +309,8 @@ fn read_config(source: &dyn ImageSource, image: &ImageManifest) -> Result<ImageC
 
 /// Returns the `config` member as it was written: whether something is absent or empty shows in
 /// the output.
-fn members_of(config: &ImageConfig) -> serde_json::Map<String, Value> {
-    match serde_json::from_slice::<Value>(config.raw()) {
+fn members_of(config: &[u8]) -> serde_json::Map<String, Value> {
+    match serde_json::from_slice::<Value>(config) {
         Ok(Value::Object(mut members)) => match members.remove("config") {
             Some(Value::Object(config)) => config,
             _ => serde_json::Map::new(),

@@ -79,7 +79,12 @@ pub struct Blob<'a> {
     pub compression: Compression,
     /// The content; an error of it must fail the call.
     pub reader: &'a mut (dyn Read + Send),
+    /// Makes [`Self::reader`] start anew, where the same bytes can be had again.
+    pub again: Option<Again<'a>>,
 }
+
+/// Makes a reader start anew.
+pub type Again<'a> = &'a (dyn Fn() -> std::io::Result<()> + Sync);
 
 /// A manifest on its way in.
 pub struct NewManifest<'a> {

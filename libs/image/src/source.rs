@@ -44,6 +44,18 @@ pub trait ImageSource: Send + Sync {
     /// When it is absent or has another size.
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError>;
 
+    /// Returns the size of a blob in bytes, for manifests that do not say it (docker schema 1).
+    ///
+    /// # Errors
+    /// When it is absent, or the transport has no such manifests.
+    fn blob_size(&self, digest: &Digest) -> Result<u64, ImageError> {
+        let _ = digest;
+        Err(ImageError::Unsupported {
+            transport: self.name().transport(),
+            what: "a manifest of docker schema 1",
+        })
+    }
+
     /// Reads the signatures of the top manifest or of an instance.
     ///
     /// # Errors

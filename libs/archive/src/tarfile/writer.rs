@@ -11,8 +11,8 @@ const SIZE_MOST: u64 = (1 << 33) - 1;
 
 /// Writes an archive; equal members in equal order give equal bytes.
 ///
-/// Every member has time 0 and owner 0, files have mode 0444 as those of skopeo, directories
-/// 0755. Headers are ustar, with a PAX header in front where a name or size does not fit.
+/// Every member has time 0 and owner 0; files have mode 0444 and links 0 as those of skopeo,
+/// directories 0755. Headers are ustar, with a PAX header in front where a name or size does not fit.
 #[derive(Debug)]
 pub struct TarWriter<W> {
     writer: W,
@@ -81,7 +81,7 @@ impl<W: Write> TarWriter<W> {
             flag: b'2',
             name,
             link: target,
-            mode: 0o777,
+            mode: 0,
             size: 0,
         })
     }

@@ -14,6 +14,18 @@ use crate::error::ImageError;
 use crate::progress::Note;
 use crate::sink::{ImagePlan, NewManifest};
 
+/// An image whose copy began.
+pub(super) struct Begun {
+    /// The signatures that go with it.
+    pub(super) signatures: Vec<Signature>,
+    /// Why its manifest must stay as it is.
+    pub(super) fixed: Option<&'static str>,
+    /// The manifest that it was chosen from or made of.
+    pub(super) list: Option<Digest>,
+    /// Whether the list that it is in is copied, too.
+    pub(super) is_instance: bool,
+}
+
 impl Engine<'_> {
     /// Copies one image. `instance` is its digest when it comes out of a list; `is_instance`
     /// tells that the list is copied, too.
@@ -28,17 +40,31 @@ impl Engine<'_> {
             .signatures(instance)
             .map_err(|error| self.source_failed(error))?;
         let trusted = self.judge(manifest, &signatures)?;
-        let manifest = trusted.manifest();
-        let Manifest::Image(image) = manifest.manifest() else {
-            return Err(match manifest.manifest() {
-                Manifest::Index(_) => CopyError::NestedList {
-                    digest: *manifest.digest(),
-                },
-                _ => ConvertError::Unsupported(manifest.media_type().clone()).into(),
-            });
-        };
+        match trusted.manifest().manifest() {
+            Manifest::Image(image) => {
+                let begun = self.start(&trusted, signatures, instance, is_instance)?;
+                self.copy_accepted(&trusted, image, begun)
+            }
+            Manifest::Schema1(schema1) => {
+                let begun = self.start(&trusted, signatures, instance, is_instance)?;
+                self.copy_schema1(&trusted, schema1, begun)
+            }
+            Manifest::Index(_) => Err(CopyError::NestedList {
+                digest: *trusted.manifest().digest(),
+            }),
+        }
+    }
+
+    /// Finds out what becomes of the signatures, and whether the manifest may change.
+    fn start(
+        &self,
+        trusted: &TrustedManifest,
+        signatures: Vec<Signature>,
+        instance: Option<&Digest>,
+        is_instance: bool,
+    ) -> Result<Begun, CopyError> {
         if !is_instance {
-            self.check_demanded(manifest)?;
+            self.check_demanded(trusted.manifest())?;
         }
         self.progress.note(Note::GettingSignatures);
         let signatures = if self.options.remove_signatures {
@@ -47,7 +73,28 @@ impl Engine<'_> {
             signatures
         };
         self.check_signatures(!signatures.is_empty(), Note::CheckingSignatureSupport)?;
-        let fixed = self.fixed(!signatures.is_empty());
+        Ok(Begun {
+            fixed: self.fixed(!signatures.is_empty()),
+            signatures,
+            list: instance.map(|_| *self.top.digest()),
+            is_instance,
+        })
+    }
+
+    /// Copies an image that the policy accepted.
+    pub(super) fn copy_accepted(
+        &self,
+        trusted: &TrustedManifest,
+        image: &ImageManifest,
+        begun: Begun,
+    ) -> Result<CopyReport, CopyError> {
+        let Begun {
+            signatures,
+            fixed,
+            list,
+            is_instance,
+        } = begun;
+        let manifest = trusted.manifest();
         let types = convert::candidates(
             manifest.media_type(),
             self.sink.manifest_types(),
@@ -73,31 +120,13 @@ impl Engine<'_> {
         } else {
             None
         };
-        self.sink
-            .begin(&ImagePlan {
-                trusted: &trusted,
-                layers: &layers,
-                config: first,
-                origin: &self.source.name().to_string(),
-                list: instance.map(|_| *self.top.digest()),
-                now: self.options.now,
-                note: &|note| self.progress.note(note),
-            })
-            .map_err(|error| self.sink_failed(error))?;
+        self.begin(trusted, &layers, first, list)?;
         let copied = self.copy_layers(&layers, fixed.is_none())?;
         let copied = in_manifest_order(image, &layers, &copied);
         check_diff_ids(image, first, &copied)?;
         let mut refused = None;
         for target in &types {
-            match self.put_as(
-                target,
-                &trusted,
-                image,
-                &config,
-                &copied,
-                is_instance,
-                fixed,
-            ) {
+            match self.put_as(target, trusted, image, &config, &copied, is_instance, fixed) {
                 Err(CopyError::Sink {
                     source: ImageError::ManifestType { name, media_type },
                     ..
@@ -107,13 +136,34 @@ impl Engine<'_> {
                 }
                 Err(error) => return Err(error),
                 Ok(report) => {
-                    self.sign_and_store(signatures, &report, Some(&trusted), is_instance)?;
+                    self.sign_and_store(signatures, &report, Some(trusted), is_instance)?;
                     return Ok(report);
                 }
             }
         }
         let source_type = manifest.media_type().clone();
         Err(refused.unwrap_or_else(|| ConvertError::NoFormat { source_type }.into()))
+    }
+
+    /// Says to the destination which image comes.
+    pub(super) fn begin(
+        &self,
+        trusted: &TrustedManifest,
+        layers: &[Descriptor],
+        config: Option<&ImageConfig>,
+        list: Option<Digest>,
+    ) -> Result<(), CopyError> {
+        self.sink
+            .begin(&ImagePlan {
+                trusted,
+                layers,
+                config,
+                origin: &self.source.name().to_string(),
+                list,
+                now: self.options.now,
+                note: &|note| self.progress.note(note),
+            })
+            .map_err(|error| self.sink_failed(error))
     }
 
     /// Asks the policy, unless the image passed it on its way into the source.

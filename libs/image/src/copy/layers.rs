@@ -1,6 +1,6 @@
 //! Layers in parallel: what is there is left, the rest streams.
 
-use std::io::{Cursor, Read};
+use std::io::{Error, Read};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use archive::compress::{DETECT_BYTES, detect};
 use oci::{Compression, Descriptor};
 
-use super::stream::{Decompressed, Meter, Stopped, compressed};
+use super::stream::{Content, Decompressed, Meter, Stopped, compressed};
 use super::{CopyError, Engine, PARALLEL_LAYERS};
 use crate::blob::fill;
 use crate::convert::CopiedLayer;
 use crate::error::ImageError;
 use crate::name::ImageName;
 use crate::progress::{LayerOutcome, LayerPlan, Note};
-use crate::sink::{Blob, LayerCompression};
+use crate::sink::{Again, Blob, LayerCompression};
 
 /// What happens to the compression of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,14 +137,16 @@ impl Engine<'_> {
         let count = fill(&mut meter, &mut start).map_err(ImageError::Stream)?;
         start.truncate(count);
         let compression = detect(&start);
-        let mut stream = Cursor::new(start).chain(meter);
+        let content = Content::new(start, meter);
+        let mut stream = &content;
         let change = self.change(layer, compression, may_modify);
-        let put = |reader: &mut (dyn Read + Send), known, compression| {
+        let put = |reader: &mut (dyn Read + Send), again: Option<Again<'_>>, known, compression| {
             let (digest, size) = self.sink.put_blob(Blob {
                 source: layer,
                 known,
                 compression,
                 reader,
+                again,
             })?;
             Ok(CopiedLayer {
                 digest,
@@ -153,11 +155,15 @@ impl Engine<'_> {
             })
         };
         let copied: CopiedLayer = match change {
-            Change::Keep => put(&mut stream, Some((layer.digest, layer.size)), compression)?,
+            Change::Keep => {
+                let again = || content.restart(|| self.source.blob(layer).map_err(Error::other));
+                let known = Some((layer.digest, layer.size));
+                put(&mut stream, Some(&again), known, compression)?
+            }
             Change::Decompress => {
                 let mut plain =
                     Decompressed::new(stream, compression).map_err(ImageError::Stream)?;
-                put(&mut plain, None, Compression::None)?
+                put(&mut plain, None, None, Compression::None)?
             }
             Change::Compress(wanted) => {
                 let level = self.options.compression_level;
@@ -168,7 +174,7 @@ impl Engine<'_> {
                     ),
                 };
                 compressed(&mut *plain, wanted, level, |reader| {
-                    put(reader, None, wanted).map_err(Failed)
+                    put(reader, None, None, wanted).map_err(Failed)
                 })
                 .map_err(|Failed(error)| error)?
             }

@@ -9,6 +9,7 @@
 mod image;
 mod layers;
 mod list;
+mod schema1;
 mod stream;
 
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! The way of one layer's bytes: counted, stopped when need be, compressed or decompressed.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,16 +17,19 @@ use crate::progress::Progress;
 pub(crate) struct Stopped;
 
 /// Counts bytes and looks at each read whether the work shall stop.
-pub(crate) struct Meter<'a, R> {
-    inner: R,
+pub(crate) struct Meter<'a> {
+    inner: Box<dyn Read + Send>,
     layer: usize,
     progress: &'a dyn Progress,
     stop: &'a AtomicBool,
+    /// How far the reader is, and how far it ever was: what is read again is told once.
+    at: u64,
+    told: u64,
 }
 
-impl<'a, R: Read> Meter<'a, R> {
+impl<'a> Meter<'a> {
     pub(crate) fn new(
-        inner: R,
+        inner: Box<dyn Read + Send>,
         layer: usize,
         progress: &'a dyn Progress,
         stop: &'a AtomicBool,
@@ -36,20 +39,59 @@ impl<'a, R: Read> Meter<'a, R> {
             layer,
             progress,
             stop,
+            at: 0,
+            told: 0,
         }
     }
 }
 
-impl<R: Read> Read for Meter<'_, R> {
+impl Read for Meter<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.stop.load(Ordering::Relaxed) || self.progress.cancelled() {
             return Err(io::Error::other(Stopped));
         }
         let count = self.inner.read(buffer)?;
-        if count > 0 {
-            self.progress.advance(self.layer, count as u64);
+        self.at += count as u64;
+        if self.at > self.told {
+            self.progress.advance(self.layer, self.at - self.told);
+            self.told = self.at;
         }
         Ok(count)
+    }
+}
+
+/// A layer of which the first bytes were looked at, and which can start anew.
+pub(crate) struct Content<'a>(Mutex<(Cursor<Vec<u8>>, Meter<'a>)>);
+
+impl<'a> Content<'a> {
+    /// Puts `start` back in front of what `meter` gives.
+    pub(crate) fn new(start: Vec<u8>, meter: Meter<'a>) -> Self {
+        Self(Mutex::new((Cursor::new(start), meter)))
+    }
+
+    /// Ends the reader, and then opens another: each may hold a connection.
+    pub(crate) fn restart(
+        &self,
+        open: impl FnOnce() -> io::Result<Box<dyn Read + Send>>,
+    ) -> io::Result<()> {
+        let mut content = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, meter) = &mut *content;
+        *start = Cursor::default();
+        meter.inner = Box::new(io::empty());
+        meter.inner = open()?;
+        meter.at = 0;
+        Ok(())
+    }
+}
+
+impl Read for &Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut content = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, meter) = &mut *content;
+        match start.read(buffer)? {
+            0 => meter.read(buffer),
+            count => Ok(count),
+        }
     }
 }
 

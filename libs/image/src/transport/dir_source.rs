@@ -110,6 +110,10 @@ impl ImageSource for DirSource {
         Ok(Box::new(VerifyingReader::new(file, digest, Some(expected))))
     }
 
+    fn blob_size(&self, digest: &Digest) -> Result<u64, ImageError> {
+        Ok(self.root.open_file(&blob_name(digest))?.1)
+    }
+
     fn signatures(&self, instance: Option<&Digest>) -> Result<Vec<Signature>, ImageError> {
         signatures::read_numbered(&self.name, |number| {
             self.root

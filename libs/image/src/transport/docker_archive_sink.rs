@@ -19,9 +19,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use archive::tarfile::TarWriter;
-use oci::{ChainId, Descriptor, DiffId, Digest, Manifest, MediaType, RawManifest, Reference, json};
+use oci::json::{self, JsonError, RawObject};
+use oci::{ChainId, Descriptor, DiffId, Digest, Manifest, MediaType, RawManifest, Reference};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use signing::Signature;
 
 use crate::context::Context;
@@ -134,27 +134,28 @@ impl DockerArchiveSink {
         layers: &[Digest],
         config: &[u8],
     ) -> Result<Option<String>, ImageError> {
-        let broken = |error: serde_json::Error| {
+        let broken = |error: JsonError| {
             ImageError::inconsistent(&self.name, format!("configuration: {error}"))
         };
-        let config: BTreeMap<String, Box<RawValue>> =
-            serde_json::from_slice(config).map_err(broken)?;
+        let config = RawObject::parse(config).map_err(broken)?;
         let mut last: Option<String> = None;
         let mut written = BTreeSet::new();
         for (place, layer) in layers.iter().enumerate() {
-            let mut members: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
+            let mut object = RawObject::default();
             if let Some(parent) = &last {
-                members.insert("parent", parent.as_str().into());
+                object.set("parent", parent).map_err(broken)?;
             }
-            let mut inherited: BTreeMap<&str, Option<&RawValue>> = BTreeMap::new();
             if place + 1 == layers.len() {
-                inherited.extend(INHERITED.map(|name| (name, config.get(name).map(Box::as_ref))));
+                for name in INHERITED {
+                    object.take_over(&config, name);
+                }
             }
             let stack: Vec<DiffId> = layers[..=place].iter().copied().map(DiffId).collect();
-            members.insert("layer_id", ChainId::of(&stack).to_string().into());
-            let id = Digest::sha256(&encode(&members, &inherited).map_err(broken)?).hex();
-            members.remove("layer_id");
-            members.insert("id", id.as_str().into());
+            let chain = ChainId::of(&stack).to_string();
+            object.set("layer_id", &chain).map_err(broken)?;
+            let id = Digest::sha256(&object.to_go_bytes().map_err(broken)?).hex();
+            object.remove("layer_id");
+            object.set("id", &id).map_err(broken)?;
             if written.insert(id.clone()) {
                 let target = format!("../{}.tar", layer.hex());
                 let link = format!("{id}/layer.tar");
@@ -163,63 +164,13 @@ impl DockerArchiveSink {
                     .symlink(&link, &target)
                     .map_err(|error| self.failed(error))?;
                 self.file(state, &format!("{id}/VERSION"), b"1.0")?;
-                let json = encode(&members, &inherited).map_err(broken)?;
+                let json = object.to_go_bytes().map_err(broken)?;
                 self.file(state, &format!("{id}/json"), &json)?;
             }
             last = Some(id);
         }
         Ok(last)
     }
-}
-
-/// Writes an old-style configuration as Go writes a map: keys sorted, what is inherited compacted
-/// but otherwise as it was.
-fn encode(
-    members: &BTreeMap<&str, serde_json::Value>,
-    inherited: &BTreeMap<&str, Option<&RawValue>>,
-) -> Result<Vec<u8>, serde_json::Error> {
-    let mut texts: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    for (name, value) in members {
-        texts.insert(name, json::to_go_bytes(value)?);
-    }
-    for (name, value) in inherited {
-        let text = value.map_or_else(|| b"null".to_vec(), |value| compact(value.get()));
-        texts.insert(name, text);
-    }
-    let mut out = b"{".to_vec();
-    for (place, (name, text)) in texts.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(&json::to_go_bytes(name)?);
-        out.push(b':');
-        out.extend_from_slice(text);
-    }
-    out.push(b'}');
-    Ok(out)
-}
-
-/// Drops white space between tokens and escapes `<`, `>`, `&` and the two Unicode line ends, as
-/// Go does with JSON that it passes on. The text is known to be JSON.
-fn compact(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in text.chars() {
-        if !in_string && matches!(c, ' ' | '\t' | '\r' | '\n') {
-            continue;
-        }
-        if c == '"' && !escaped {
-            in_string = !in_string;
-        }
-        escaped = in_string && c == '\\' && !escaped;
-        match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
-            }
-            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    out
 }
 
 impl ImageSink for DockerArchiveSink {
@@ -369,22 +320,5 @@ impl ImageSink for DockerArchiveSink {
             .map_err(|error| failed(error.into_error()))?
             .publish()?;
         Ok(None)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inherited_json_is_compacted_as_go_does() {
-        for (text, want) in [
-            (r#"{ "a" : [ 1 , "x y" ] }"#, r#"{"a":[1,"x y"]}"#),
-            (r#""a\" b<""#, r#""a\" b\u003c""#),
-            (r#""\\" "#, r#""\\""#),
-            ("\"\u{2028}é\"", "\"\\u2028é\""),
-        ] {
-            assert_eq!(String::from_utf8(compact(text)).unwrap(), want);
-        }
     }
 }

@@ -6,7 +6,7 @@ use config::auth::{self, Credential};
 use config::registries::Endpoint as Place;
 use config::{ConfigError, certs};
 use oci::{Digest, Reference, Repository, Tag, limits};
-use registry::{Client, Endpoint, EndpointConfig, TagOrDigest};
+use registry::{Client, Endpoint, EndpointConfig, RegistryError, TagOrDigest};
 use signing::{Signature, lookaside};
 
 use crate::context::{Context, EndpointOptions};
@@ -34,6 +34,16 @@ pub(crate) fn places(
         .resolve(reference)
         .map_err(|e| config_failed(reference, e))?;
     Ok((resolved.primary, resolved.mirrors))
+}
+
+/// Returns the place that the name itself says, for all but reading images: `registries.conf`
+/// sends only those elsewhere.
+pub(crate) fn own_place(reference: &Reference, context: &Context) -> Result<Place, ImageError> {
+    let (primary, _) = places(reference, context)?;
+    Ok(Place {
+        repository: reference.repository().clone(),
+        ..primary
+    })
 }
 
 /// Makes ready to ask one of the places of `reference`.
@@ -96,19 +106,45 @@ pub(crate) fn wanted(reference: &Reference) -> TagOrDigest {
 }
 
 /// Where the signatures of a repository lie.
-pub(crate) struct Signatures {
-    repository: Repository,
-    base: Option<String>,
-    client: Client,
+pub(crate) enum Signatures {
+    /// With the registry itself.
+    Registry(Remote),
+    /// In files beside it.
+    Lookaside {
+        repository: Repository,
+        base: String,
+        client: Client,
+    },
+    /// Nowhere.
+    None,
 }
 
 impl Signatures {
-    /// Looks the place up in the configuration.
-    pub(crate) fn of(reference: &Reference, context: &Context) -> Result<Self, ImageError> {
-        Ok(Self {
-            repository: reference.repository().clone(),
-            base: context.lookaside.read_base(reference),
-            client: context.client()?,
+    /// Finds out where those of `place` lie, the mirror say that an image is read from: the
+    /// original goes by that name, and not by the one of the image, too.
+    pub(crate) fn of(
+        reference: &Reference,
+        place: &Place,
+        remote: &Remote,
+        context: &Context,
+    ) -> Result<Self, ImageError> {
+        let keeps = remote.endpoint.keeps_signatures();
+        if keeps.map_err(|source| registry_failed("reaching", &remote.name, source))? {
+            return Ok(Self::Registry(remote.clone()));
+        }
+        let repository = place.repository.clone();
+        let there = Reference::new(
+            repository.clone(),
+            reference.tag().cloned(),
+            reference.digest().copied(),
+        );
+        Ok(match context.lookaside.read_base(&there) {
+            None => Self::None,
+            Some(base) => Self::Lookaside {
+                repository,
+                base,
+                client: context.client()?,
+            },
         })
     }
 
@@ -118,29 +154,66 @@ impl Signatures {
         name: &ImageName,
         manifest: &Digest,
     ) -> Result<Vec<Signature>, ImageError> {
-        let Some(base) = &self.base else {
-            return Ok(Vec::new());
-        };
-        let is_web = base.starts_with("http://") || base.starts_with("https://");
-        let directory = base.strip_prefix("file://").map(Path::new);
-        read_numbered(name, |number| {
-            let path = lookaside::signature_path(&self.repository, manifest, number);
-            let Some(path) = path else { return Ok(None) };
-            if let Some(directory) = directory {
-                return read_file(&directory.join(path));
+        match self {
+            Self::None => Ok(Vec::new()),
+            Self::Registry(remote) => {
+                let found =
+                    remote
+                        .endpoint
+                        .signatures(&remote.path, manifest)
+                        .map_err(|source| {
+                            registry_failed("reading signatures of", &remote.name, source)
+                        })?;
+                if found.len() > limits::SIGNATURES {
+                    return Err(ImageError::TooManySignatures {
+                        name: name.to_string(),
+                        limit: limits::SIGNATURES as u64,
+                        what: "entries",
+                    });
+                }
+                Ok(found.into_iter().map(Signature::Simple).collect())
             }
-            if !is_web {
-                return Err(ImageError::LookasideScheme { base: base.clone() });
-            }
-            let url = lookaside::url(base, &path);
-            self.client
-                .get_lookaside(&url, limits::SIGNATURE_BYTES)
-                .map_err(|source| ImageError::Registry {
-                    act: "reading signature",
-                    name: url.clone(),
-                    source: Box::new(source),
-                })
-        })
+            Self::Lookaside {
+                repository,
+                base,
+                client,
+            } => read_lookaside(name, repository, base, client, manifest),
+        }
+    }
+}
+
+fn read_lookaside(
+    name: &ImageName,
+    repository: &Repository,
+    base: &str,
+    client: &Client,
+    manifest: &Digest,
+) -> Result<Vec<Signature>, ImageError> {
+    let is_web = base.starts_with("http://") || base.starts_with("https://");
+    let directory = base.strip_prefix("file://").map(Path::new);
+    read_numbered(name, |number| {
+        let path = lookaside::signature_path(repository, manifest, number);
+        let Some(path) = path else { return Ok(None) };
+        if let Some(directory) = directory {
+            return read_file(&directory.join(path));
+        }
+        if !is_web {
+            return Err(ImageError::LookasideScheme {
+                base: base.to_owned(),
+            });
+        }
+        let url = lookaside::url(base, &path);
+        client
+            .get_lookaside(&url, limits::SIGNATURE_BYTES)
+            .map_err(|source| registry_failed("reading signature", &url, source))
+    })
+}
+
+fn registry_failed(act: &'static str, name: &str, source: RegistryError) -> ImageError {
+    ImageError::Registry {
+        act,
+        name: name.to_owned(),
+        source: Box::new(source),
     }
 }
 

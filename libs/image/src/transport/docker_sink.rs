@@ -5,6 +5,7 @@
 //! image whose blobs are not all there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,8 +17,8 @@ use crate::context::{Context, EndpointOptions};
 use crate::error::ImageError;
 use crate::files::{Draft, create_directories, remove_if_any, sync_directory};
 use crate::name::{DockerName, ImageName};
-use crate::sink::{Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
-use crate::transport::docker_endpoint::{Remote, places, remote};
+use crate::sink::{Again, Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
+use crate::transport::docker_endpoint::{Remote, own_place, remote};
 use crate::transport::oci_archive_sink::hash_to_spool;
 use crate::transport::signatures;
 
@@ -35,7 +36,7 @@ pub(crate) struct DockerSink {
     remote: Remote,
     tmpdir: PathBuf,
     precompute: bool,
-    /// Where signatures go: a directory, or none.
+    /// Where signatures go when the registry does not keep them: a directory, or none.
     lookaside: Option<String>,
     mount_from: Option<String>,
     state: Mutex<State>,
@@ -57,11 +58,10 @@ impl DockerSink {
         endpoint: &EndpointOptions,
         options: &SinkOptions,
     ) -> Result<Self, ImageError> {
-        // Mirrors are for reading; what is written goes to the place itself.
-        let (primary, _) = places(&docker.reference, context)?;
+        let place = own_place(&docker.reference, context)?;
         Ok(Self {
             name: ImageName::Docker(docker.clone()),
-            remote: remote(&docker.reference, &primary, context, endpoint)?,
+            remote: remote(&docker.reference, &place, context, endpoint)?,
             docker: docker.clone(),
             tmpdir: context.tmpdir.clone(),
             precompute: options.precompute_digests,
@@ -102,6 +102,7 @@ impl DockerSink {
     fn push(
         &self,
         mut body: impl std::io::Read,
+        again: Option<Again<'_>>,
         known: Option<(Digest, u64)>,
     ) -> Result<(Digest, u64), ImageError> {
         let failed = |source| self.failed("pushing a blob to", source);
@@ -114,11 +115,21 @@ impl DockerSink {
                 .begin_upload(&self.remote.path)
                 .map_err(failed)?,
         };
-        let (digest, size) = upload
-            .push(&mut body, known, Upload::Auto)
-            .map_err(failed)?;
+        let (digest, size) = match (again, known) {
+            (Some(again), Some(known)) => {
+                upload.push_repeatable(&mut body, again, known, Upload::Auto)
+            }
+            (_, known) => upload.push(&mut body, known, Upload::Auto),
+        }
+        .map_err(failed)?;
         self.state().there.insert(digest);
         Ok((digest, size))
+    }
+
+    /// Tells whether the registry itself keeps signatures.
+    fn keeps_signatures(&self) -> Result<bool, ImageError> {
+        let keeps = self.remote.endpoint.keeps_signatures();
+        keeps.map_err(|source| self.failed("reaching", source))
     }
 
     /// Returns the directory that signatures are written below.
@@ -168,6 +179,9 @@ impl ImageSink for DockerSink {
     }
 
     fn supports_signatures(&self) -> Result<(), ImageError> {
+        if self.keeps_signatures()? {
+            return Ok(());
+        }
         self.lookaside_directory().map(drop)
     }
 
@@ -222,18 +236,19 @@ impl ImageSink for DockerSink {
 
     fn put_blob(&self, blob: Blob<'_>) -> Result<(Digest, u64), ImageError> {
         if blob.known.is_some() || !self.precompute {
-            return self.push(blob.reader, blob.known);
+            return self.push(blob.reader, blob.again, blob.known);
         }
         let (file, digest, size) = hash_to_spool(blob.reader, &self.tmpdir)?;
         if self.is_there(&digest, size)? {
             return Ok((digest, size));
         }
-        self.push(file, Some((digest, size)))
+        let again = || (&file).seek(SeekFrom::Start(0)).map(drop);
+        self.push(&file, Some(&again), Some((digest, size)))
     }
 
     fn put_config(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), ImageError> {
         if !self.is_there(&descriptor.digest, descriptor.size)? {
-            self.push(bytes, Some((descriptor.digest, bytes.len() as u64)))?;
+            self.push(bytes, None, Some((descriptor.digest, bytes.len() as u64)))?;
         }
         Ok(())
     }
@@ -270,14 +285,25 @@ impl ImageSink for DockerSink {
         signatures: &[Signature],
         manifest: &NewManifest<'_>,
     ) -> Result<(), ImageError> {
-        if signatures
+        let simple: Option<Vec<Vec<u8>>> = signatures
             .iter()
-            .any(|signature| !matches!(signature, Signature::Simple(_)))
-        {
+            .map(|signature| match signature {
+                Signature::Simple(bytes) => Some(bytes.clone()),
+                _ => None,
+            })
+            .collect();
+        let Some(simple) = simple else {
             return Err(ImageError::NoSignatures {
                 name: self.name.to_string(),
-                why: "a lookaside holds simple signatures only",
+                why: "registries and lookasides hold simple signatures only",
             });
+        };
+        if self.keeps_signatures()? {
+            return self
+                .remote
+                .endpoint
+                .add_signatures(&self.remote.path, &manifest.digest, &simple)
+                .map_err(|source| self.failed("writing signatures to", source));
         }
         let base = self.lookaside_directory()?;
         let repository = self.docker.reference.repository();

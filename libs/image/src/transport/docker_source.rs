@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use config::registries::Endpoint as Place;
 use oci::{Descriptor, Digest, MediaType, RawManifest, Reference};
 use registry::TagOrDigest;
 use signing::Signature;
@@ -45,7 +46,7 @@ impl DockerSource {
             let got = remote(reference, place, context, options)
                 .and_then(|remote| fetch(remote, &which, &name));
             match got {
-                Ok(got) => return Self::with(name, reference, got, context),
+                Ok(got) => return Self::with(name, reference, place, got, context),
                 Err(error) => failures.push(format!("{}: {}", place.repository, chain(&error))),
             }
         }
@@ -54,7 +55,7 @@ impl DockerSource {
             &which,
             &name,
         ) {
-            Ok(got) => Self::with(name, reference, got, context),
+            Ok(got) => Self::with(name, reference, &primary, got, context),
             Err(ImageError::Registry { source, .. }) if !failures.is_empty() => {
                 let mirrors = failures.join("; ");
                 Err(ImageError::Mirrors {
@@ -70,6 +71,7 @@ impl DockerSource {
     fn with(
         name: ImageName,
         reference: &Reference,
+        place: &Place,
         (remote, bytes, media_type): Fetched,
         context: &Context,
     ) -> Result<Self, ImageError> {
@@ -77,7 +79,7 @@ impl DockerSource {
             Some(digest) => *digest,
             None => digest_of(&bytes, media_type.as_ref()),
         };
-        let signatures = Signatures::of(reference, context)?;
+        let signatures = Signatures::of(reference, place, &remote, context)?;
         Ok(Self {
             name,
             remote,
@@ -174,6 +176,18 @@ impl ImageSource for DockerSource {
             .blob(&self.remote.path, &descriptor.digest, Some(descriptor.size))
             .map_err(|source| self.failed("reading a blob of", source))?;
         Ok(Box::new(reader))
+    }
+
+    fn blob_size(&self, digest: &Digest) -> Result<u64, ImageError> {
+        let act = "looking for a blob of";
+        self.remote
+            .endpoint
+            .head_blob(&self.remote.path, digest)
+            .map_err(|source| self.failed(act, source))?
+            .ok_or_else(|| ImageError::UnknownBlob {
+                name: self.name.to_string(),
+                digest: *digest,
+            })
     }
 
     fn signatures(&self, instance: Option<&Digest>) -> Result<Vec<Signature>, ImageError> {

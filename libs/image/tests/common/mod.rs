@@ -196,7 +196,7 @@ impl Registry {
                 .port();
             let config = storage.path().join("config.yml");
             let text = format!(
-                "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp: {{addr: 127.0.0.1:{port}}}\n",
+                "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp: {{addr: 127.0.0.1:{port}}}\ncompatibility: {{schema1: {{enabled: true}}}}\n",
                 storage.path().join("data").display()
             );
             std::fs::write(&config, text).unwrap();
