@@ -54,6 +54,10 @@ macro_rules! access {
             #[arg(id = concat!($prefix, "shared-blob-dir"))]
             #[arg(long = concat!($prefix, "shared-blob-dir"), value_name = "DIR")]
             shared_blob_dir: Option<PathBuf>,
+            // For docker-daemon:, which is not there: with other transports it says nothing.
+            #[arg(id = concat!($prefix, "daemon-host"), long = concat!($prefix, "daemon-host"))]
+            #[arg(value_name = "HOST", hide = true)]
+            _daemon_host: Option<String>,
         }
 
         impl $name {

@@ -19,6 +19,7 @@ use term::{Explain as _, ProgressArgs, ProgressMode};
 use crate::access::{DestinationAccess, SourceAccess};
 use crate::retry::Retry;
 use crate::session::{CREATOR, Session};
+use crate::unsupported::Unsupported;
 
 const AFTER_HELP: &str = "\
 EXAMPLES:
@@ -119,6 +120,8 @@ pub(crate) struct Args {
     destination_access: DestinationAccess,
     #[command(flatten)]
     layers: Layers,
+    #[command(flatten)]
+    unsupported: Unsupported,
 }
 
 impl Args {
@@ -185,6 +188,7 @@ enum LayerFormat {
 }
 
 pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
+    args.unsupported.refuse()?;
     let source = parse(&args.source, "source")?;
     let destination = parse(&args.destination, "destination")?;
     let policy = session.policy()?;

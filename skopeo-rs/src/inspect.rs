@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use image::{ImageName, open_source};
-use oci::{ImageConfig, limits};
+use oci::limits;
 use serde_json::{Map, Value, json};
 use term::{Explain as _, Template};
 
@@ -59,7 +59,7 @@ pub(crate) struct Args {
 enum Output {
     Bytes(Vec<u8>),
     Inspection(Box<image::Inspection>),
-    Config(Box<ImageConfig>),
+    Config(Vec<u8>),
 }
 
 pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
@@ -78,11 +78,15 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
             .with_context(|| format!("reading image {name}"))?;
         let source = source.as_ref();
         Ok(match (args.raw, args.config) {
-            (true, true) => Output::Bytes(image::inspect::raw_config(&session.context, source)?),
-            (true, false) => Output::Bytes(source.raw_manifest(None)?.0),
-            (false, true) => {
-                Output::Config(Box::new(image::inspect::config(&session.context, source)?))
+            (true, true) => {
+                let bytes = image::inspect::raw_config(&session.context, source)?;
+                if bytes.is_none() {
+                    session.warn("the image is of docker schema 1, which has no configuration");
+                }
+                Output::Bytes(bytes.unwrap_or_default())
             }
+            (true, false) => Output::Bytes(source.raw_manifest(None)?.0),
+            (false, true) => Output::Config(image::inspect::config_json(&session.context, source)?),
             (false, false) => {
                 let tags = !args.no_tags;
                 let seen = image::inspect(&session.context, source, &access, tags)?;
@@ -98,12 +102,10 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
         (Output::Inspection(seen), Some(template)) => template.print(&go_inspection(&seen)?),
         (Output::Inspection(seen), None) => Ok(term::json::print(&seen)?),
         (Output::Config(config), Some(template)) => {
-            let bytes = config.to_oci_json();
-            let value = oci::json::parse(&bytes, limits::CONFIG_BYTES.saturating_mul(2))?;
+            let value = oci::json::parse(&config, limits::CONFIG_BYTES.saturating_mul(2))?;
             template.print(&go_config(&value))
         }
-        (Output::Config(config), None) => {
-            let mut bytes = config.to_oci_json();
+        (Output::Config(mut bytes), None) => {
             bytes.push(b'\n');
             Ok(term::stdout::write_all(&bytes)?)
         }
@@ -115,6 +117,7 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
 fn go_inspection(seen: &image::Inspection) -> anyhow::Result<Value> {
     let mut fields = serde_json::to_value(seen)?;
     fields["Name"] = seen.name.as_str().into();
+    fields["Tag"] = seen.tag.as_str().into();
     fields["Labels"] = json!(seen.labels.clone().unwrap_or_default());
     fields["Env"] = json!(seen.env.clone().unwrap_or_default());
     fields["LayersData"] = json!(seen.layers_data);

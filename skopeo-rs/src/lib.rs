@@ -16,6 +16,7 @@ mod retry;
 mod session;
 mod standalone_sign;
 mod standalone_verify;
+mod unsupported;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
 //! Images, a registry, and both programs: what the tests of this program work with.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -74,14 +75,16 @@ impl World {
         self.dir.path().join(name)
     }
 
+    /// Puts the directory where `{D}` stands, and the registry where `{R}` does.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        text.replace("{D}", self.dir.path().to_str().unwrap())
+            .replace("{R}", &format!("127.0.0.1:{}", self.port))
+    }
+
     /// Runs a program; `{D}` is the directory, `{R}` the registry.
     pub(crate) fn run(&self, program: &str, args: &[&str]) -> Output {
-        let args = args.iter().map(|arg| {
-            arg.replace("{D}", self.dir.path().to_str().unwrap())
-                .replace("{R}", &format!("127.0.0.1:{}", self.port))
-        });
         Command::new(program)
-            .args(args)
+            .args(args.iter().map(|arg| self.fill(arg)))
             .env("HOME", self.path("home"))
             .env("GNUPGHOME", self.path("gnupg"))
             .env("XDG_RUNTIME_DIR", self.path("run"))
@@ -200,6 +203,7 @@ pub(crate) fn start_registry(dir: &Path, top: &str, http: &str) -> (Child, u16) 
         format!(
             "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
+             compatibility: {{schema1: {{enabled: true}}}}\n\
              http: {{addr: '127.0.0.1:{port}'{http}}}\n{top}",
             storage.display()
         ),

@@ -1,0 +1,59 @@
+//! Flags of the original that are known and cannot be honoured: refused by name, not ignored.
+
+use anyhow::bail;
+
+/// Flags that `copy` refuses.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Unsupported {
+    #[arg(long, hide = true, value_name = "PROTOCOL:KEY")]
+    encryption_key: Vec<String>,
+    #[arg(long, hide = true, value_name = "KEY[:PASSPHRASE]")]
+    decryption_key: Vec<String>,
+    #[arg(long, hide = true, value_name = "N", allow_hyphen_values = true)]
+    encrypt_layer: Vec<String>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    sign_by_sigstore: Vec<String>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    sign_by_sigstore_private_key: Vec<String>,
+    #[arg(long, hide = true, value_name = "FINGERPRINT")]
+    sign_by_sq_fingerprint: Vec<String>,
+}
+
+impl Unsupported {
+    /// Fails when one of them was given.
+    pub(crate) fn refuse(&self) -> anyhow::Result<()> {
+        for (given, flag, what) in [
+            (
+                &self.encryption_key,
+                "--encryption-key",
+                "encrypting layers",
+            ),
+            (
+                &self.decryption_key,
+                "--decryption-key",
+                "decrypting layers",
+            ),
+            (&self.encrypt_layer, "--encrypt-layer", "encrypting layers"),
+            (
+                &self.sign_by_sigstore,
+                "--sign-by-sigstore",
+                "signing with sigstore",
+            ),
+            (
+                &self.sign_by_sigstore_private_key,
+                "--sign-by-sigstore-private-key",
+                "signing with sigstore",
+            ),
+            (
+                &self.sign_by_sq_fingerprint,
+                "--sign-by-sq-fingerprint",
+                "signing with the keys of sq",
+            ),
+        ] {
+            if !given.is_empty() {
+                bail!("{flag}: {what} is not supported yet");
+            }
+        }
+        Ok(())
+    }
+}
