@@ -36,6 +36,8 @@ pub(crate) struct Args {
 struct Info {
     root: PathBuf,
     driver: DriverKind,
+    /// How root file systems are made, and why so.
+    mounting: String,
     /// Whether the kernel checks each read of an object.
     verity: bool,
     images: usize,
@@ -51,6 +53,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let info = Info {
         root: store.root().to_owned(),
         driver: store.driver(),
+        mounting: store.driver_words(),
         verity: store.has_verity(),
         images: store.images()?.len(),
         layers: store.layers()?.len(),
@@ -65,7 +68,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     }
     let mut table = Table::bare();
     table.row(["root", &info.root.to_string_lossy()]);
-    table.row(["driver", &info.driver.to_string()]);
+    table.row(["driver", &info.mounting]);
     table.row(["verity", if info.verity { "yes" } else { "no" }]);
     table.row(["images", &info.images.to_string()]);
     table.row(["layers", &info.layers.to_string()]);

@@ -66,8 +66,15 @@ impl Session {
             read_only,
             ..self.options()
         };
-        Store::open(&options)
-            .with_context(|| format!("opening the store {}", options.root.display()))
+        let store = Store::open(&options)
+            .with_context(|| format!("opening the store {}", options.root.display()))?;
+        if let Some(reason) = store.fell_back() {
+            term::program::say(&format!(
+                "storetool: note: this store copies files (driver vfs), composefs does not work \
+                 here: {reason}\n"
+            ));
+        }
+        Ok(store)
     }
 
     fn options(&self) -> StoreOptions {

@@ -73,6 +73,9 @@ pub(crate) struct StoreFile {
     pub(crate) driver: DriverKind,
     /// Objects carry fs-verity.
     pub(crate) verity: bool,
+    /// Why the driver is not composefs, when nobody asked for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) driver_reason: Option<String>,
 }
 
 /// The paths of one store.

@@ -103,7 +103,7 @@ impl Store {
         attributes: MountAttr,
     ) -> Result<std::os::fd::OwnedFd> {
         let layout = self.layout();
-        driver::mount_tree(&TreeMount {
+        let (mount, _) = driver::mount_tree(&TreeMount {
             image: &self.objects().open(tree)?,
             objects: &layout.objects(),
             source: format!("composefs:{tree}"),
@@ -111,7 +111,34 @@ impl Store {
             verity: self.has_verity(),
             attributes,
             scratch: &layout.mounts(),
-        })
+            ways: self.inner.ways,
+        })?;
+        Ok(mount)
+    }
+
+    /// Says in words how root file systems are made here, and why so: it is tried, with a mount
+    /// that is attached nowhere.
+    ///
+    /// `composefs: erofs from a file, overlay by descriptor`, `vfs: as it was asked for`.
+    pub fn driver_words(&self) -> String {
+        let kind = self.driver();
+        let why = match (kind, &self.inner.driver_reason) {
+            (DriverKind::Vfs, Some(reason)) => format!("composefs did not work here: {reason}"),
+            (DriverKind::Vfs, None) => "as it was asked for".to_owned(),
+            (DriverKind::Composefs, _) if !rustix::process::geteuid().is_root() => {
+                "mounting needs root".to_owned()
+            }
+            (DriverKind::Composefs, _) => {
+                match driver::probe(&std::env::temp_dir(), false, self.inner.ways) {
+                    Ok(way) => way.to_string(),
+                    Err(StoreError::NoComposefs { attempts }) => {
+                        format!("can not mount here: {}", attempts.join("; "))
+                    }
+                    Err(error) => format!("can not be tried here: {error}"),
+                }
+            }
+        };
+        format!("{kind}: {why}")
     }
 
     /// Makes the copy of a tree for the driver `vfs` unless there is one; returns what it lacks.
@@ -246,7 +273,8 @@ impl Store {
     /// Mounts the erofs image of a tree alone, which has the metadata of its files but not their
     /// content.
     pub(crate) fn mount_metadata(&self, tree: &ObjectId) -> Result<File> {
-        driver::mount_erofs(&self.objects().open(tree)?).map(File::from)
+        let (mount, _) = driver::mount_erofs(&self.objects().open(tree)?, self.inner.ways)?;
+        Ok(File::from(mount))
     }
 }
 

@@ -11,7 +11,7 @@ use oci::{ChainId, DiffId, Digest, Reference};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    driver,
+    driver::{self, Ways},
     error::{Result, StoreError},
     layout::{Layout, STORE_FORMAT, StoreFile, sync_dir, write_synced},
     lock::{Held, Kind, SHORT},
@@ -102,6 +102,10 @@ pub(crate) struct Inner {
     pub(crate) driver: DriverKind,
     pub(crate) verity: bool,
     pub(crate) read_only: bool,
+    pub(crate) driver_reason: Option<String>,
+    /// This open made the store.
+    new: bool,
+    pub(crate) ways: Ways,
 }
 
 impl Store {
@@ -115,14 +119,19 @@ impl Store {
     /// [`StoreError::NotAStore`], [`StoreError::NoStore`], [`StoreError::OtherDriver`],
     /// [`StoreError::Format`], and failures of the file system.
     pub fn open(options: &StoreOptions) -> Result<Self> {
+        Self::open_with(options, Ways::ALL)
+    }
+
+    /// Opens the store as on a machine that can mount in the given ways.
+    pub(crate) fn open_with(options: &StoreOptions, ways: Ways) -> Result<Self> {
         let root =
             std::path::absolute(&options.root).map_err(StoreError::io("finding", &options.root))?;
         let layout = Layout::new(&root);
         let path = layout.store_file();
-        let file = match record::read::<StoreFile>(&path)? {
-            Some(file) => file,
+        let (file, new) = match record::read::<StoreFile>(&path)? {
+            Some(file) => (file, false),
             None if options.read_only => return Err(StoreError::NoStore { path: root }),
-            None => create(&layout, options.driver)?,
+            None => (create(&layout, options.driver, ways)?, true),
         };
         if file.format > STORE_FORMAT {
             return Err(StoreError::Format {
@@ -146,6 +155,9 @@ impl Store {
                 driver: file.driver,
                 verity: file.verity,
                 read_only: options.read_only,
+                driver_reason: file.driver_reason,
+                new,
+                ways,
             }),
         })
     }
@@ -158,6 +170,13 @@ impl Store {
     /// Returns the driver of the store.
     pub fn driver(&self) -> DriverKind {
         self.inner.driver
+    }
+
+    /// Returns why the store that was just made does not have the driver composefs, when nobody
+    /// asked for another: what was tried and how it failed.
+    pub fn fell_back(&self) -> Option<&str> {
+        let reason = self.inner.driver_reason.as_deref();
+        reason.filter(|_| self.inner.new)
     }
 
     /// Tells whether objects carry fs-verity, so that the kernel checks each read.
@@ -454,7 +473,7 @@ impl Store {
 }
 
 /// Makes a store, or finds that another process just did.
-fn create(layout: &Layout, driver: Option<DriverKind>) -> Result<StoreFile> {
+fn create(layout: &Layout, driver: Option<DriverKind>, ways: Ways) -> Result<StoreFile> {
     layout.check_free()?;
     layout.create_root()?;
     let _lock = Held::wait(&layout.lock("store.lock"), Kind::Exclusive, SHORT, &|_| {})?;
@@ -463,19 +482,35 @@ fn create(layout: &Layout, driver: Option<DriverKind>) -> Result<StoreFile> {
         return Ok(made);
     }
     layout.create_directories()?;
-    let driver = match driver {
-        Some(DriverKind::Composefs) => {
-            driver::probe(layout)?;
-            DriverKind::Composefs
+    let mut verity = has_verity(layout)?;
+    let mut driver_reason = None;
+    let driver = if driver == Some(DriverKind::Vfs) {
+        DriverKind::Vfs
+    } else {
+        // Before Linux 6.6 overlayfs can not ask for verity: then the store has none.
+        verity = verity && driver::probe(&layout.staging(), true, ways).is_ok();
+        let tried = if verity {
+            Ok(())
+        } else {
+            driver::probe(&layout.staging(), false, ways).map(drop)
+        };
+        match tried {
+            Ok(()) => DriverKind::Composefs,
+            Err(error) if driver.is_none() => {
+                driver_reason = Some(match error {
+                    StoreError::NoComposefs { attempts } => attempts.join("; "),
+                    other => other.to_string(),
+                });
+                DriverKind::Vfs
+            }
+            Err(error) => return Err(error),
         }
-        Some(DriverKind::Vfs) => DriverKind::Vfs,
-        None if driver::probe(layout).is_ok() => DriverKind::Composefs,
-        None => DriverKind::Vfs,
     };
     let file = StoreFile {
         format: STORE_FORMAT,
         driver,
-        verity: has_verity(layout)?,
+        verity,
+        driver_reason,
     };
     layout.create_files(&file)?;
     Ok(file)

@@ -110,14 +110,9 @@ fn planted_faults_are_found() {
             "file empty",
             file,
             truncate,
-            &["object-corrupt", "layer-corrupt", "tree-damaged"],
+            &["object-corrupt", "layer-corrupt"],
         ),
-        (
-            "file gone",
-            file,
-            remove,
-            &["object-missing", "tree-damaged"],
-        ),
+        ("file gone", file, remove, &["object-missing"]),
         (
             "stream empty",
             stream,

@@ -98,10 +98,9 @@ fn fifty_thousand_files_fit() {
         start.elapsed(),
         peak_bytes() >> 20
     );
-    // Reading a layer keeps an object id for each file and nothing else.
+    // What a pull of 50,000 files may take in all; reading a layer keeps little but object ids.
     assert!(imported < 40 << 20, "{} MiB", imported >> 20);
-    // composefs's writer holds the tree three times while it writes it: about 1.4 KiB a file.
-    assert!(peak_bytes() < 112 << 20, "{} MiB", peak_bytes() >> 20);
+    assert!(peak_bytes() < 64 << 20, "{} MiB", peak_bytes() >> 20);
     let layer = crate::merge::MergeLayer {
         diff_id: DiffId(diff_id),
         stream: store.layers().unwrap()[0].stream,

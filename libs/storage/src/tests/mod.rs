@@ -1,5 +1,6 @@
 //! Tests of the whole store: images go in, trees, tars, mounts and findings come out.
 
+mod composefs;
 mod crash;
 mod erofs;
 mod fsck;
@@ -9,3 +10,4 @@ mod merge;
 mod mount;
 mod stream;
 mod transaction;
+mod ways;
