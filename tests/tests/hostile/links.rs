@@ -88,10 +88,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ),
         refused(
             "hardlink-to-lower-dir",
-            layers([
-                Tarball::new().dir("d"),
-                Tarball::new().hardlink("h", "d"),
-            ]),
+            layers([Tarball::new().dir("d"), Tarball::new().hardlink("h", "d")]),
             "hard link",
         ),
         refused(
