@@ -225,7 +225,7 @@ _ocitool() {
             return 0
             ;;
         ocitool__subcmd__generate)
-            opts="-o -e -u -t -v -m -h --image-config --template --output --rootfs --root-path --readonly --read-only --rootfs-propagation --args --entrypoint --env --workdir --cwd --user --uid --gid --group-add --umask --tty --terminal --ulimit --rlimit --oom-score-adj --hostname --net --network --pid --ipc --uts --cgroupns --userns --namespace --uidmap --gidmap --sysctl --volume --bind --tmpfs --mount --mount-remove --volumes --mount-cgroups --cap-add --cap-drop --cap-add-ambient --privileged --no-new-privileges --seccomp --masked-path --mask --readonly-path --apparmor --selinux-label --mount-label --cgroups-path --memory --pids-limit --cpus --cpu-shares --cpuset-cpus --label --annotation --image-labels --hook --help"
+            opts="-o -e -u -t -v -m -h --image-config --template --output --rootfs --root-path --readonly --read-only --rootfs-propagation --args --entrypoint --env --workdir --cwd --user --uid --gid --group-add --umask --tty --terminal --ulimit --rlimit --oom-score-adj --hostname --net --network --pid --ipc --uts --cgroupns --userns --namespace --uidmap --uidmappings --gidmap --gidmappings --sysctl --volume --bind --tmpfs --mount --mount-remove --volumes --mount-cgroups --cap-add --cap-drop --cap-add-ambient --privileged --no-new-privileges --seccomp --masked-path --mask --readonly-path --apparmor --selinux-label --mount-label --cgroups-path --memory --pids-limit --cpus --cpu-shares --cpuset-cpus --label --annotation --image-labels --hook --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -359,7 +359,15 @@ _ocitool() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --uidmappings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --gidmap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gidmappings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -703,7 +711,7 @@ _ocitool() {
             return 0
             ;;
         ocitool__subcmd__run)
-            opts="-b -e -u -t -v -m -h --config --bundle --image-config --pid-file --preserve-fds --runtime --root --rootfs --root-path --readonly --read-only --rootfs-propagation --args --entrypoint --env --workdir --cwd --user --uid --gid --group-add --umask --tty --terminal --ulimit --rlimit --oom-score-adj --hostname --net --network --pid --ipc --uts --cgroupns --userns --namespace --uidmap --gidmap --sysctl --volume --bind --tmpfs --mount --mount-remove --volumes --mount-cgroups --cap-add --cap-drop --cap-add-ambient --privileged --no-new-privileges --seccomp --masked-path --mask --readonly-path --apparmor --selinux-label --mount-label --cgroups-path --memory --pids-limit --cpus --cpu-shares --cpuset-cpus --label --annotation --image-labels --hook --help"
+            opts="-b -e -u -t -v -m -h --config --bundle --image-config --pid-file --preserve-fds --runtime --root --rootfs --root-path --readonly --read-only --rootfs-propagation --args --entrypoint --env --workdir --cwd --user --uid --gid --group-add --umask --tty --terminal --ulimit --rlimit --oom-score-adj --hostname --net --network --pid --ipc --uts --cgroupns --userns --namespace --uidmap --uidmappings --gidmap --gidmappings --sysctl --volume --bind --tmpfs --mount --mount-remove --volumes --mount-cgroups --cap-add --cap-drop --cap-add-ambient --privileged --no-new-privileges --seccomp --masked-path --mask --readonly-path --apparmor --selinux-label --mount-label --cgroups-path --memory --pids-limit --cpus --cpu-shares --cpuset-cpus --label --annotation --image-labels --hook --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -853,7 +861,15 @@ _ocitool() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --uidmappings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --gidmap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gidmappings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1029,12 +1045,16 @@ _ocitool() {
             return 0
             ;;
         ocitool__subcmd__validate)
-            opts="-j -h --level --json --help"
+            opts="-j -h --rootfs --level --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --rootfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --level)
                     COMPREPLY=($(compgen -W "may should must" -- "${cur}"))
                     return 0

@@ -63,15 +63,17 @@ complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l cgroupns -d
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l userns -d 'Users: new (with --uidmap and --gidmap), the host\'s, or those of a path' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l namespace -d 'Namespace by type: pid, network, ipc, uts, mount, cgroup, user, time (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l uidmap -d 'Users inside and outside, CONTAINER:HOST:SIZE; brings a user namespace (can be repeated)' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l uidmappings -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l gidmap -d 'Groups inside and outside, CONTAINER:HOST:SIZE; brings a user namespace (can be repeated)' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l gidmappings -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l sysctl -d 'Kernel setting of the container\'s namespaces (can be repeated)' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -s v -l bind -l volume -d 'Directory or file of the host (can be repeated)' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -s v -l bind -l volume -d 'Directory or file of the host; relative to where ocitool is started (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l tmpfs -d 'Directory in memory, nosuid and nodev (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l mount -d 'Mount in the words of config.json (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l mount-remove -d 'Leave out the mount with this destination (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l volumes -d 'What becomes of the image\'s volumes: a tmpfs each, gone with the container, or nothing' -r -f -a "tmpfs\t''
 ignore\t''"
-complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l mount-cgroups -d 'The cgroup file system: read-only, writable, or not there [default: ro]' -r -f -a "ro\t''
+complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l mount-cgroups -d 'The cgroup file system: read-only, writable, or not there [default: ro; rw with --privileged]' -r -f -a "ro\t''
 rw\t''
 no\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l cap-add -d 'Add a capability, or ALL (can be repeated)' -r
@@ -99,6 +101,7 @@ complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -s t -l termin
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l privileged -d 'Allow everything: all capabilities and devices, no seccomp filter, nothing hidden'
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l no-new-privileges -d 'Make setuid programs and file capabilities ineffective'
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ocitool -n "__fish_ocitool_using_subcommand validate" -l rootfs -d 'Root file system to hold the configuration against' -r -F
 complete -c ocitool -n "__fish_ocitool_using_subcommand validate" -l level -d 'Least severity that makes the configuration invalid' -r -f -a "may\t''
 should\t''
 must\t''"
@@ -134,15 +137,17 @@ complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l cgroupns -d 'Vie
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l userns -d 'Users: new (with --uidmap and --gidmap), the host\'s, or those of a path' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l namespace -d 'Namespace by type: pid, network, ipc, uts, mount, cgroup, user, time (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l uidmap -d 'Users inside and outside, CONTAINER:HOST:SIZE; brings a user namespace (can be repeated)' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l uidmappings -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l gidmap -d 'Groups inside and outside, CONTAINER:HOST:SIZE; brings a user namespace (can be repeated)' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l gidmappings -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l sysctl -d 'Kernel setting of the container\'s namespaces (can be repeated)' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand run" -s v -l bind -l volume -d 'Directory or file of the host (can be repeated)' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand run" -s v -l bind -l volume -d 'Directory or file of the host; relative to where ocitool is started (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l tmpfs -d 'Directory in memory, nosuid and nodev (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l mount -d 'Mount in the words of config.json (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l mount-remove -d 'Leave out the mount with this destination (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l volumes -d 'What becomes of the image\'s volumes: a tmpfs each, gone with the container, or nothing' -r -f -a "tmpfs\t''
 ignore\t''"
-complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l mount-cgroups -d 'The cgroup file system: read-only, writable, or not there [default: ro]' -r -f -a "ro\t''
+complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l mount-cgroups -d 'The cgroup file system: read-only, writable, or not there [default: ro; rw with --privileged]' -r -f -a "ro\t''
 rw\t''
 no\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l cap-add -d 'Add a capability, or ALL (can be repeated)' -r
@@ -187,7 +192,7 @@ complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -s u -l user -d 'U
 complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -l cwd -l workdir -d 'Directory to start in [default: that of the container]' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -s e -l env -d 'Environment variable; without =VALUE that of ocitool (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -l cap-add -d 'Add a capability (can be repeated)' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -l console-socket -d 'Socket that is sent the terminal, with --detach' -r -F
+complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -l console-socket -d 'Socket that is sent the terminal, with --detach and --terminal' -r -F
 complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -l pid-file -d 'File to write the number of the process to' -r -F
 complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -l runtime -d 'OCI runtime, by name or path [default: the first of runc, crun, youki]' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand exec" -l root -d 'Directory of the runtime\'s state [default: that of the runtime]' -r -F

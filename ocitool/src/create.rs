@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime::{Bundle, ContainerId, CreateOptions};
+use runtime::{Bundle, ContainerId, CreateOptions, RuntimeError};
 use runtime_spec::Spec;
 use term::Explain;
 
@@ -56,8 +56,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         preserve_fds: args.preserve_fds,
         listen_fds: session::listen_fds(),
     };
-    runtime
-        .create(&args.id, bundle.path(), spec.terminal(), &options)
-        .hint(|| "ocitool run connects a terminal by itself; ocitool list shows which names are taken")?;
+    let created = runtime.create(&args.id, bundle.path(), spec.terminal(), &options);
+    match &created {
+        Err(RuntimeError::Console { terminal: true }) => created
+            .hint(|| "give --console-socket PATH; ocitool run connects a terminal by itself")?,
+        Err(RuntimeError::Failed { .. }) => {
+            created
+                .hint(|| "the runtime has said why; ocitool list shows which names are taken")?;
+        }
+        _ => created?,
+    }
     Ok(ExitCode::SUCCESS)
 }

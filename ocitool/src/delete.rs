@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::ContainerId;
 
-use crate::session::RuntimeArgs;
+use crate::session::{self, RuntimeArgs};
 
 const AFTER: &str = "\
 EXAMPLES:
@@ -33,6 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    args.runtime.find()?.delete(&args.id, args.force)?;
+    let runtime = args.runtime.find()?;
+    session::about(&args.id, runtime.delete(&args.id, args.force))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -77,7 +77,11 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
         .hint(|| "give --console-socket PATH, or leave out --detach or --terminal")
         .exit_status(2);
     }
-    let runtime = args.runtime.find_to_start()?;
+    if args.terminal && !args.detach {
+        session::need_terminal()?;
+    }
+    // What is known against the runtime was said when the container was started.
+    let runtime = args.runtime.find()?;
     let process = process(&runtime, &args)?;
     let options = ExecOptions {
         detach: args.detach,
@@ -100,7 +104,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
 
 /// The process of the container's own configuration, edited.
 fn process(runtime: &Runtime, args: &Args) -> Result<Value> {
-    let state = runtime.state(&args.id)?;
+    let state = session::about(&args.id, runtime.state(&args.id))?;
     let bundle = state
         .bundle()
         .ok_or_else(|| anyhow!("the runtime does not name the bundle"))?;

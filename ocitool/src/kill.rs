@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::ContainerId;
 
-use crate::session::RuntimeArgs;
+use crate::session::{self, RuntimeArgs};
 
 const AFTER: &str = "\
 EXAMPLES:
@@ -30,7 +30,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    args.runtime.find()?.kill(&args.id, &args.signal)?;
+    let runtime = args.runtime.find()?;
+    session::about(&args.id, runtime.kill(&args.id, &args.signal))?;
     Ok(ExitCode::SUCCESS)
 }
 

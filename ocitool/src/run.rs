@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, anyhow};
-use runtime::{Bundle, ContainerId, Rootfs, RunOptions, inspect};
+use runtime::{Bundle, ContainerId, Rootfs, RunOptions, Runtime, inspect};
 use runtime_spec::spec::SPEC_BYTES;
 use runtime_spec::{Severity, Spec};
 use term::{Explain, Interrupt};
@@ -78,7 +78,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
             let bundle = Bundle::at(dir);
             let spec = Spec::parse(&bundle.config()?)?;
             check_root(&bundle, &spec)?;
-            session::note_unsupported(&runtime, &spec)?;
+            prepare(&runtime, &spec)?;
             bundle
         }
         None => {
@@ -87,7 +87,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
             make_root_absolute(&mut spec, args.config.as_deref())?;
             let bundle = Bundle::temporary(&session::bundle_parent(), &spec.to_json()?)?;
             check_root(&bundle, &spec)?;
-            session::note_unsupported(&runtime, &spec)?;
+            prepare(&runtime, &spec)?;
             bundle
         }
     };
@@ -103,6 +103,13 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     });
     bundle.remove()?;
     Ok(ExitCode::from(exit?.code()))
+}
+
+fn prepare(runtime: &Runtime, spec: &Spec) -> Result<()> {
+    if spec.terminal() {
+        session::need_terminal()?;
+    }
+    session::note_unsupported(runtime, spec)
 }
 
 fn read_config(path: &Path) -> Result<Spec> {

@@ -1,10 +1,11 @@
 //! What the verbs that run containers have in common: which runtime, and facts of the caller.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::PathBuf;
 
-use anyhow::Result;
-use runtime::{Runtime, RuntimeError, Search};
+use anyhow::{Context, Result};
+use runtime::{ContainerId, Runtime, RuntimeError, Search};
 use runtime_spec::Spec;
 use term::Explain;
 
@@ -61,6 +62,24 @@ impl RuntimeArgs {
             ));
         }
         Ok(runtime)
+    }
+}
+
+/// Says which container an error of the runtime is about, and where to look.
+pub(crate) fn about<T>(id: &ContainerId, result: Result<T, RuntimeError>) -> Result<T> {
+    result
+        .with_context(|| format!("container {id}"))
+        .hint(|| "ocitool list shows the containers, those of another directory with --root DIR")
+}
+
+/// Holds that there is a terminal to connect; a runtime would say this less plainly, when all
+/// else is done.
+pub(crate) fn need_terminal() -> Result<()> {
+    match File::open("/dev/tty") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error)
+            .context("the container is to have a terminal, and there is none to connect it to")
+            .hint(|| "leave out --terminal, or start this from a terminal"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::ContainerId;
 
-use crate::session::RuntimeArgs;
+use crate::session::{self, RuntimeArgs};
 
 const AFTER: &str = "\
 EXAMPLES:
@@ -28,6 +28,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    args.runtime.find()?.start(&args.id)?;
+    session::about(&args.id, args.runtime.find()?.start(&args.id))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::ContainerId;
 
-use crate::session::RuntimeArgs;
+use crate::session::{self, RuntimeArgs};
 
 const AFTER: &str = "\
 EXAMPLES:
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let state = args.runtime.find()?.state(&args.id)?;
+    let state = session::about(&args.id, args.runtime.find()?.state(&args.id))?;
     term::json::print(state.answer())?;
     Ok(ExitCode::SUCCESS)
 }

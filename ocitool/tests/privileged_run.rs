@@ -357,6 +357,108 @@ fn privileged_a_terminal_is_passed_through() {
 }
 
 #[test]
+fn privileged_namespaces_of_the_host_are_the_hosts() {
+    let Some(place) = Place::new() else { return };
+    let names = ["ipc", "net", "pid", "uts", "cgroup"];
+    let script = format!(
+        "for n in {}; do readlink /proc/self/ns/$n; done",
+        names.join(" ")
+    );
+    let of = |out: &Done| -> Vec<String> { out.stdout.lines().map(str::to_owned).collect() };
+    let here: Vec<String> = names
+        .iter()
+        .map(|name| {
+            fs::read_link(format!("/proc/self/ns/{name}"))
+                .unwrap()
+                .display()
+                .to_string()
+        })
+        .collect();
+    let host = [
+        "--ipc",
+        "host",
+        "--network",
+        "host",
+        "--pid",
+        "host",
+        "--uts",
+        "host",
+        "--cgroupns",
+        "host",
+    ];
+    let out = place.run("{}", &host, &script);
+    assert_eq!((out.status, of(&out)), (0, here.clone()), "{out:?}");
+    let out = place.run("{}", &[], &script);
+    let own = of(&out);
+    assert_eq!((out.status, own.len()), (0, names.len()), "{out:?}");
+    assert!(
+        own.iter().all(|namespace| !here.contains(namespace)),
+        "{out:?}"
+    );
+    let maps = ["--uidmap", "0:100000:65536", "--gidmap", "0:200000:65536"];
+    let out = place.run("{}", &maps, "cat /proc/self/uid_map /proc/self/gid_map");
+    let words: Vec<&str> = out.stdout.split_whitespace().collect();
+    assert_eq!(
+        words,
+        ["0", "100000", "65536", "0", "200000", "65536"],
+        "{out:?}"
+    );
+}
+
+#[test]
+fn privileged_errors_say_what_about_and_what_next() {
+    let Some(place) = Place::new() else { return };
+    for (verb, args) in [
+        ("state", &["nope"][..]),
+        ("start", &["nope"]),
+        ("kill", &["nope"]),
+        ("delete", &["nope"]),
+        ("exec", &["nope", "/bin/true"]),
+    ] {
+        let out = place.call(verb, args);
+        assert_eq!(out.status, 1, "{verb}: {out:?}");
+        let lines: Vec<&str> = out.stderr.lines().collect();
+        assert_eq!(lines.len(), 3, "{verb}: {out:?}");
+        assert_eq!(lines[0], "ocitool: container nope", "{verb}");
+        assert!(
+            lines[1].ends_with("ended with status 1: container does not exist"),
+            "{out:?}"
+        );
+        assert!(
+            lines[2].starts_with("  hint: ocitool list"),
+            "{verb}: {out:?}"
+        );
+    }
+    // No terminal to connect: said before anything is started.
+    let bundle = place.bundle("b", "sleep 100");
+    let mut run = Command::new("setsid");
+    run.arg("--wait").arg(env!("CARGO_BIN_EXE_ocitool"));
+    run.args(["run", "--runtime", "runc", "--root"])
+        .arg(place.state());
+    run.arg("--config")
+        .arg(bundle.join("config.json"))
+        .arg("--terminal");
+    let out = done(run.stdin(Stdio::null()).output().unwrap());
+    assert_eq!(out.status, 1, "{out:?}");
+    assert!(
+        out.stderr.contains("there is none to connect it to"),
+        "{out:?}"
+    );
+    assert!(out.stderr.contains("hint: leave out --terminal"), "{out:?}");
+    assert!(!out.stderr.contains("level=error"), "{out:?}");
+    // A directory to start in that leads to descriptors of the runtime (CVE-2024-21626).
+    std::os::unix::fs::symlink("/proc/self/fd/7", place.root.join("w")).unwrap();
+    let out = place.run(r#"{"WorkingDir":"/w"}"#, &[], "pwd");
+    assert_eq!(out.status, 1, "{out:?}");
+    assert!(
+        out.stderr
+            .contains("$.process.cwd of config.json: \"/w\" leads through a symlink"),
+        "{out:?}"
+    );
+    assert!(out.stdout.is_empty(), "{out:?}");
+}
+
+#[test]
 fn privileged_signals_reach_the_container() {
     let Some(place) = Place::new() else { return };
     let bundle = place.bundle(

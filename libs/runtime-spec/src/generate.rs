@@ -98,6 +98,11 @@ pub enum Note {
         /// The path.
         path: String,
     },
+    /// What a shared namespace would bind is not there on the host.
+    HostMountAbsent {
+        /// The directory.
+        destination: String,
+    },
     /// There is no mount at a place where one was to be left out.
     NoMountToRemove {
         /// The place.
@@ -134,6 +139,9 @@ impl fmt::Display for Note {
                     "volume {path:?} of the image lies on a mount of the container"
                 )
             }
+            Self::HostMountAbsent { destination } => {
+                write!(f, "the host has no {destination} to share")
+            }
             Self::NoMountToRemove { destination } => {
                 write!(f, "there is no mount at {destination:?} to leave out")
             }
@@ -158,6 +166,8 @@ pub struct Host {
     pub capabilities: Option<CapabilitySet>,
     /// The hard limit of open files. Without it no limit is written.
     pub nofile_hard: Option<u64>,
+    /// Directories that a shared IPC namespace would bind and that are not there.
+    pub absent: Vec<&'static str>,
 }
 
 /// Everything that a configuration is made from.

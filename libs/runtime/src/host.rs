@@ -1,6 +1,7 @@
 //! Facts about this machine and process that a configuration has to fit.
 
 use std::fs;
+use std::path::Path;
 
 use runtime_spec::{CapabilitySet, Host};
 
@@ -17,6 +18,10 @@ pub fn facts() -> Host {
             .as_deref()
             .and_then(bounding),
         nofile_hard: rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum,
+        absent: ["/dev/mqueue", "/dev/shm"]
+            .into_iter()
+            .filter(|dir| !Path::new(dir).is_dir())
+            .collect(),
     }
 }
 

@@ -69,6 +69,7 @@ pub(crate) fn rootfs(dir: &Path) -> PathBuf {
         fs::copy(busybox, root.join("bin/busybox")).unwrap();
         for name in [
             "sh", "cat", "id", "echo", "sleep", "grep", "ls", "true", "hostname", "stat", "touch",
+            "readlink",
         ] {
             std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).unwrap();
         }

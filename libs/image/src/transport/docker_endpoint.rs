@@ -192,8 +192,9 @@ fn read_lookaside(
     let is_web = base.starts_with("http://") || base.starts_with("https://");
     let directory = base.strip_prefix("file://").map(Path::new);
     read_numbered(name, |number| {
-        let path = lookaside::signature_path(repository, manifest, number);
-        let Some(path) = path else { return Ok(None) };
+        // One more than are taken is looked for, so that too many are an error.
+        let folder = lookaside::folder_path(repository, manifest);
+        let path = format!("{folder}/signature-{number}");
         if let Some(directory) = directory {
             return read_file(&directory.join(path));
         }

@@ -83,7 +83,22 @@ impl Work<'_> {
                     map.container_id <= 5 && 5 < map.container_id.saturating_add(map.size)
                 });
         let privileged = self.options.privileged;
-        for mount in self.spec.list(&["mounts"])? {
+        let list = self.spec.list(&["mounts"])?;
+        for destination in self.host.absent.iter().filter(|_| share_ipc) {
+            let before = list.len();
+            list.retain(|mount| {
+                mount["destination"] != *destination
+                    || !["mqueue", "tmpfs"]
+                        .iter()
+                        .any(|kind| mount["type"] == *kind)
+            });
+            if list.len() < before {
+                self.notes.push(Note::HostMountAbsent {
+                    destination: (*destination).to_owned(),
+                });
+            }
+        }
+        for mount in list {
             let Some(destination) = mount["destination"].as_str().map(str::to_owned) else {
                 continue;
             };

@@ -18,6 +18,7 @@ fn host() -> Host {
         kernel: Some((6, 1)),
         capabilities: Some(CapabilitySet::from_mask(0x1ff_feff_ffff)),
         nofile_hard: Some(20_000),
+        absent: Vec::new(),
     }
 }
 
