@@ -119,7 +119,7 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__subcmd__rs__subcmd__copy)
-            opts="-a -f -q -h --all --multi-arch --format --preserve-digests --additional-tag --digestfile --image-parallel-copies --quiet --progress --remove-signatures --sign-by --sign-passphrase-file --sign-identity --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --src-shared-blob-dir --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --dest-shared-blob-dir --dest-compress --dest-decompress --dest-oci-accept-uncompressed-layers --dest-compress-format --dest-compress-level --dest-force-compress-format --dest-precompute-digests --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            opts="-a -f -q -h --all --multi-arch --format --preserve-digests --additional-tag --digestfile --image-parallel-copies --quiet --progress --remove-signatures --sign-by --sign-passphrase-file --sign-identity --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --src-shared-blob-dir --src-daemon-host --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --dest-shared-blob-dir --dest-daemon-host --dest-compress --dest-decompress --dest-oci-accept-uncompressed-layers --dest-compress-format --dest-compress-level --dest-force-compress-format --dest-precompute-digests --encryption-key --decryption-key --encrypt-layer --sign-by-sigstore --sign-by-sigstore-private-key --sign-by-sq-fingerprint --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -209,6 +209,10 @@ _skopeo__rs() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --src-daemon-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --dest-creds)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -241,11 +245,39 @@ _skopeo__rs() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --dest-daemon-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --dest-compress-format)
                     COMPREPLY=($(compgen -W "gzip zstd" -- "${cur}"))
                     return 0
                     ;;
                 --dest-compress-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encryption-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --decryption-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encrypt-layer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-by-sigstore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-by-sigstore-private-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-by-sq-fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -405,7 +437,7 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__subcmd__rs__subcmd__inspect)
-            opts="-f -n -h --raw --config --format --no-tags --retry-times --retry-delay --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            opts="-f -n -h --raw --config --format --no-tags --retry-times --retry-delay --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --daemon-host --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -459,6 +491,10 @@ _skopeo__rs() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --daemon-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --policy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -503,7 +539,7 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__subcmd__rs__subcmd__list__subcmd__tags)
-            opts="-h --lines --retry-times --retry-delay --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            opts="-h --lines --retry-times --retry-delay --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --daemon-host --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -546,6 +582,10 @@ _skopeo__rs() {
                     return 0
                     ;;
                 --shared-blob-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --daemon-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -72,6 +72,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-cert-di
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-daemon-host -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-username -d 'Be this user at the registry' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-password -d 'The password of the user' -r
@@ -80,9 +81,16 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-cert-d
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-daemon-host -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compress-format -d 'Compress layers in this format where the destination compresses' -r -f -a "gzip\t'Readable everywhere'
 zstd\t'Smaller and faster, needs OCI manifests'"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compress-level -d 'Compress at this level (gzip 1 to 9, zstd 1 to 20)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l encryption-key -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l decryption-key -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l encrypt-layer -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore-private-key -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sq-fingerprint -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
@@ -118,6 +126,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l cert-dir
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l daemon-host -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
@@ -145,6 +154,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l cert-d
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l daemon-host -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
