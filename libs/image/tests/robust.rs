@@ -10,7 +10,9 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{ACCEPT, Recorder, TestImage, chain, context, copy_with, files, options, ours};
+use common::{
+    ACCEPT, Recorder, Registry, TestImage, chain, context, copy_with, files, options, ours,
+};
 use image::{CopyError, Note, Quiet, SinkOptions};
 use oci::{Compression, Digest, MediaType};
 
@@ -464,4 +466,48 @@ fn the_store_gives_back_what_it_got() {
             assert_eq!(Digest::sha256(&bytes).hex(), hex);
         }
     }
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_made_again_from_its_source() {
+    let root = tempfile::tempdir().unwrap();
+    let mut context = context(root.path());
+    context.client.retry.first_delay = std::time::Duration::from_millis(5);
+    let registry = Registry::start();
+    // Larger than what is held in memory and sent in one request.
+    let layer = common::layer(&[("big", &common::noise(3, 9 << 20))]);
+    let image = TestImage::of(MediaType::OciManifest, Compression::Gzip, &[layer], "amd64");
+    image.write_dir(&root.path().join("from"));
+    let from = format!("dir:{}", root.path().join("from").display());
+    ours(&context, &from, &registry.name("whole:1"));
+    // From a directory, and from a registry, whose connection is opened a second time.
+    for (from, repository) in [(from, "a"), (registry.name("whole:1"), "b")] {
+        let (proxy, cuts) = common::proxy_that_cuts(registry.address.clone(), 3 << 20, 2);
+        let recorder = Recorder::default();
+        let to = format!("docker://{proxy}/{repository}:1");
+        let sink = SinkOptions::default();
+        let report = copy_with(&context, &from, &to, &options(), &sink, ACCEPT, &recorder).unwrap();
+        assert_eq!(report.digest, image.digest(), "{from}");
+        assert_eq!(cuts.load(std::sync::atomic::Ordering::SeqCst), 2, "{from}");
+        // What was read twice is told once.
+        let told = recorder.bytes.load(std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(told, image.blobs[0].len(), "{from}");
+        let back = root.path().join(repository);
+        let name = registry.name(&format!("{repository}:1"));
+        ours(&context, &name, &format!("dir:{}", back.display()));
+    }
+    // What is compressed on the way cannot be made again: a clear error, and nothing there.
+    let plain = TestImage::of(
+        MediaType::OciManifest,
+        Compression::None,
+        &[common::layer(&[("big", &common::noise(4, 9 << 20))])],
+        "amd64",
+    );
+    plain.write_dir(&root.path().join("plain"));
+    let from = format!("dir:{}", root.path().join("plain").display());
+    let (proxy, _) = common::proxy_that_cuts(registry.address.clone(), 3 << 20, 1);
+    let error = fails(&context, &from, &format!("docker://{proxy}/c:1"));
+    let said = chain(&error);
+    assert!(said.contains("cannot be read again"), "{said}");
+    assert!(error.is_retryable(), "{said}");
 }

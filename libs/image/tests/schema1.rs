@@ -1,9 +1,5 @@
 //! Images of docker's schema 1, which Debian's registry still serves: read, kept, converted.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

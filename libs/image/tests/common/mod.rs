@@ -238,6 +238,52 @@ impl Drop for Registry {
     }
 }
 
+/// Passes connections on to `to`, and cuts the first `times` that bring more than `limit` bytes.
+/// Returns its address and counts what it cut.
+pub(crate) fn proxy_that_cuts(
+    to: String,
+    limit: usize,
+    times: usize,
+) -> (String, std::sync::Arc<AtomicUsize>) {
+    use std::io::Read;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let cut = std::sync::Arc::new(AtomicUsize::new(0));
+    let done = std::sync::Arc::clone(&cut);
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(server) = TcpStream::connect(&to) else {
+                return;
+            };
+            let (mut down_in, mut down_out) =
+                (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut down_in, &mut down_out);
+                let _ = down_out.shutdown(Shutdown::Both);
+            });
+            let done = std::sync::Arc::clone(&done);
+            std::thread::spawn(move || {
+                let (mut from, mut to) = (client, server);
+                let (mut passed, mut buffer) = (0, [0; 16384]);
+                while let Ok(count) = from.read(&mut buffer) {
+                    if count == 0 || to.write_all(&buffer[..count]).is_err() {
+                        break;
+                    }
+                    passed += count;
+                    if passed > limit && done.load(Ordering::SeqCst) < times {
+                        done.fetch_add(1, Ordering::SeqCst);
+                        break;
+                    }
+                }
+                let _ = from.shutdown(Shutdown::Both);
+                let _ = to.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    (address, cut)
+}
+
 /// Runs the original.
 pub(crate) fn skopeo(args: &[&str]) -> Vec<u8> {
     let out = Command::new("skopeo")

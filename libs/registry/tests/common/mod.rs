@@ -15,13 +15,13 @@ use config::auth::Credential;
 use config::certs::TlsFiles;
 use registry::{Client, ClientOptions, Endpoint, EndpointConfig, RetryPolicy, Timeouts};
 
-/// Timeouts of milliseconds, three tries.
+/// Timeouts of two seconds, which a busy machine does not reach by itself; three tries.
 pub fn impatient() -> ClientOptions {
     ClientOptions {
         timeouts: Timeouts {
             connect: Duration::from_secs(2),
-            answer: Duration::from_millis(700),
-            idle: Duration::from_millis(500),
+            answer: Duration::from_secs(2),
+            idle: Duration::from_secs(2),
             commit: Duration::from_secs(5),
             floor_bytes_per_second: 1000,
             floor_window: Duration::from_millis(600),
@@ -31,7 +31,7 @@ pub fn impatient() -> ClientOptions {
             tries: 3,
             first_delay: Duration::from_millis(4),
             max_delay: Duration::from_millis(40),
-            total: Duration::from_secs(5),
+            total: Duration::from_secs(20),
         },
         ..ClientOptions::default()
     }
