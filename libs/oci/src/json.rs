@@ -133,10 +133,10 @@ pub fn fold(key: &str) -> String {
 
 /// Finds a member that is spelt like one of `known` but for case, which Go takes for that one:
 /// as it is spelt, and as it should be.
-pub(crate) fn misspelt<'a>(
-    members: &'a Map<String, Value>,
+pub(crate) fn misspelt(
+    members: &Map<String, Value>,
     known: impl Iterator<Item = &'static str> + Clone,
-) -> Option<(&'a str, &'static str)> {
+) -> Option<(&str, &'static str)> {
     let unknown = |found: &&String| !known.clone().any(|name| name == found.as_str());
     members.keys().filter(unknown).find_map(|found| {
         let folded = fold(found);
