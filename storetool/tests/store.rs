@@ -567,6 +567,49 @@ fn wrong_calls_and_missing_stores_are_said() {
     assert!(text(&help.stdout).contains("EXAMPLES:"));
 }
 
+/// A user may not mount: the new store copies files, and the user hears it once.
+#[test]
+fn who_can_not_mount_gets_copies_and_is_told_so() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::new();
+    fs::set_permissions(world.dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let user = |args: &[&str]| {
+        Command::new("setpriv")
+            .args([
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+                STORETOOL,
+            ])
+            .args(args)
+            .current_dir(world.dir.path())
+            .env("STORETOOL_ROOT", world.path("of-a-user"))
+            .env("CONTAINERS_POLICY_JSON", world.path("policy.json"))
+            .env("HOME", world.dir.path())
+            .output()
+    };
+    match user(&["--version"]) {
+        Ok(output) if output.status.success() => {}
+        other => {
+            println!("skipped: can not become another user: {other:?}");
+            return;
+        }
+    }
+    for (image, told) in [("oci:layout:one", true), ("oci:layout:two", false)] {
+        let output = user(&["pull", "-q", image]).unwrap();
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let words = "(driver vfs), composefs does not work here: erofs from a file: ";
+        assert_eq!(said.contains(words), told, "{said}");
+    }
+    let info = text(&user(&["info"]).unwrap().stdout);
+    assert!(
+        info.contains("vfs: composefs did not work here: erofs from a file: "),
+        "{info}"
+    );
+}
+
 #[test]
 fn progress_is_for_programs_too() {
     let world = World::new();

@@ -9,7 +9,7 @@
 //! | | from a loop device | 5.19 |
 //! | overlay | layers by descriptor (`lowerdir+`, `datadir+`) | 6.15 |
 //! | | `lowerdir=TREE::OBJECTS`, with the tree attached for a moment | 6.5 |
-//! | | `lowerdir=TREE:OBJECTS`, the same; the tree's root is opaque and hides `00` to `ff` | 5.19 |
+//! | | `lowerdir=TREE:OBJECTS`, the same; `00` to `ff` in the tree's root hide the objects | 5.19 |
 //!
 //! What comes back is attached nowhere; it goes away with its descriptor if nobody attaches it.
 
@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use sys::{
     SysError,
     loopdev::LoopDevice,
@@ -155,6 +155,12 @@ pub(crate) fn mount_tree(request: &TreeMount<'_>) -> Result<(OwnedFd, Way)> {
     // The tree is attached once for all ways that need it.
     let mut attached: Option<Attached> = None;
     for way in request.ways.overlay {
+        if *way == OverlayWay::PlainPath && !hides_objects(&tree) {
+            attempts.push(format!(
+                "{way}: the image has directories named as those of objects, which would be merged"
+            ));
+            continue;
+        }
         let mounted = match way {
             OverlayWay::Descriptors => overlay_by_fd(request, &tree, &objects, upper.as_ref()),
             OverlayWay::DataPath | OverlayWay::PlainPath => {
@@ -268,6 +274,15 @@ impl Attached {
         sys::mount::umount_detach(&self.point)?;
         std::fs::remove_dir(&self.point).map_err(StoreError::io("removing", &self.point))
     }
+}
+
+/// Tells whether nothing of `objects/` shows through the root of a tree when both are merged: a
+/// file or device hides a directory, a directory does not.
+fn hides_objects(tree: &OwnedFd) -> bool {
+    (0..=255_u8).all(|byte| {
+        rustix::fs::statat(tree, format!("{byte:02x}"), AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) != FileType::Directory)
+    })
 }
 
 fn fd_path(fd: &impl AsRawFd) -> OsString {

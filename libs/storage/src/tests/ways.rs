@@ -62,8 +62,8 @@ fn privileged_every_way_gives_one_tree() {
     let upper = archive::testing::TarBuilder::new()
         .file("etc/.wh.small", b"")
         .hardlink("lower", "etc/big")
-        // Names as in `objects/`, which no way may show.
-        .file("5d/x", b"y")
+        // A name as in `objects/`.
+        .file("5d", b"y")
         .end();
     let image = image_of(&[rich_layer(), upper]);
     let mut best = None;
@@ -120,6 +120,46 @@ fn privileged_every_way_gives_one_tree() {
             assert_eq!(fs::read_dir(store.layout().mounts()).unwrap().count(), 0);
             assert_nothing_left(dir.path(), &name);
         }
+    }
+}
+
+/// Without data-only layers the objects would show through a directory of such a name.
+#[test]
+fn privileged_objects_never_show() {
+    if !is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let id = crate::ObjectId::of(&super::kit::content(1, 5000));
+    let top = id.hex()[..2].to_owned();
+    let image = archive::testing::TarBuilder::new()
+        .dir(format!("{top}/"))
+        .file(format!("{top}/own"), b"x")
+        .file("big", &super::kit::content(1, 5000))
+        .end();
+    for overlay in OVERLAY {
+        let ways = Ways {
+            erofs: Ways::ALL.erofs,
+            overlay,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let Ok(store) = open(dir.path(), Some(DriverKind::Composefs), ways) else {
+            println!("skipped: {overlay:?}");
+            continue;
+        };
+        let (record, _) = pull(&store, &image_of(std::slice::from_ref(&image)), "a").unwrap();
+        let mounted = store.mount_image(&record, &MountOptions::default());
+        if overlay[0] == OverlayWay::PlainPath {
+            let error = mounted.unwrap_err().to_string();
+            assert!(error.contains("would be merged"), "{error}");
+        } else {
+            let mount = mounted.unwrap();
+            let entries = fs::read_dir(mount.path.join(&top)).unwrap();
+            assert_eq!(entries.count(), 1, "{overlay:?}");
+            store.umount(&mount.id).unwrap();
+        }
+        assert_eq!(fs::read_dir(store.layout().mounts()).unwrap().count(), 0);
+        assert_nothing_left(dir.path(), "one way");
     }
 }
 
