@@ -13,6 +13,7 @@ help: ## lists these targets
 
 demo: ## from a registry to a running container, on real input, every command shown
 	@sh contrib/packages.sh demo
+	@[ -x $(TARGET)/release/storetool ] || echo "building release binaries; the first time takes some minutes"
 	@$(CARGO) build --quiet --release $(PROGRAMS:%=--package %)
 	@PATH="$(abspath $(TARGET))/release:$$PATH" sh contrib/demo.sh $(TARGET)/demo
 
@@ -60,9 +61,10 @@ bench: ## our figures beside those of Debian's tools, measured in one run
 	@$(CARGO) build --quiet --release $(PROGRAMS:%=--package %)
 	@PATH="$(abspath $(TARGET))/release:$$PATH" python3 benches/run.py $(TARGET)/bench
 
-soak: ## the slow ones: every kill point, many power cuts
-	@sh contrib/packages.sh test
+soak: ## the slow ones: every kill point, many power cuts, older kernels
+	@sh contrib/packages.sh soak
 	SOAK=1 sh tests/run.sh
+	sh tests/qemu/kernels.sh $(TARGET)/debug/storetool $(TARGET)/qemu
 
 fuzz: ## each fuzz target for SECONDS (60)
 	sh fuzz/run.sh $(or $(SECONDS),60)

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs the Debian packages that a target of the Makefile needs, and only those that are missing.
 #
-#   packages.sh build|demo|test|bench...
+#   packages.sh build|demo|test|bench|soak...
 set -eu
 
 build="gcc libc6-dev cmake make pkg-config libssl-dev libclang-dev"
 demo="docker-registry gnupg runc mmdebstrap pigz curl jq"
 test="$demo crun podman skopeo umoci apache2-utils busybox-static e2fsprogs btrfs-progs xfsprogs attr bzip2 xz-utils zstd openssl python3 strace util-linux uidmap golang-github-containers-common"
 bench="$test time"
+soak="$test qemu-system-x86 cpio kmod debian-archive-keyring"
 
 wanted=
 for set in "$@"; do
@@ -16,6 +17,7 @@ for set in "$@"; do
     demo) wanted="$wanted $build $demo" ;;
     test) wanted="$wanted $build $test" ;;
     bench) wanted="$wanted $build $bench" ;;
+    soak) wanted="$wanted $build $soak" ;;
     *) echo "packages.sh: no such set: $set" >&2; exit 2 ;;
     esac
 done
