@@ -74,28 +74,28 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
         .transpose()?;
     let access = args.access.options(None, session.global.tls_verify)?;
     let output = args.retry.run(session, || {
+        if !args.raw && !args.config {
+            let seen = image::inspect(&session.context, &name, &access, !args.no_tags)?;
+            if seen.tags_refused {
+                session.warn("the registry does not list the tags of the repository");
+            }
+            return Ok(Output::Inspection(Box::new(seen)));
+        }
         let source = open_source(&name, &session.context, &access)
             .with_context(|| format!("reading image {name}"))?;
         let source = source.as_ref();
-        Ok(match (args.raw, args.config) {
-            (true, true) => {
-                let bytes = image::inspect::raw_config(&session.context, source)?;
-                if bytes.is_none() {
-                    session.warn("the image is of docker schema 1, which has no configuration");
-                }
-                Output::Bytes(bytes.unwrap_or_default())
-            }
-            (true, false) => Output::Bytes(source.raw_manifest(None)?.0),
-            (false, true) => Output::Config(image::inspect::config_json(&session.context, source)?),
-            (false, false) => {
-                let tags = !args.no_tags;
-                let seen = image::inspect(&session.context, source, &access, tags)?;
-                if seen.tags_refused {
-                    session.warn("the registry does not list the tags of the repository");
-                }
-                Output::Inspection(Box::new(seen))
-            }
-        })
+        if !args.raw {
+            let config = image::inspect::config_json(&session.context, source)?;
+            return Ok(Output::Config(config));
+        }
+        if !args.config {
+            return Ok(Output::Bytes(source.raw_manifest(None)?.0));
+        }
+        let bytes = image::inspect::raw_config(&session.context, source)?;
+        if bytes.is_none() {
+            session.warn("the image is of docker schema 1, which has no configuration");
+        }
+        Ok(Output::Bytes(bytes.unwrap_or_default()))
     })?;
     match (output, template.filter(|template| !template.is_json())) {
         (Output::Bytes(bytes), _) => Ok(term::stdout::write_all(&bytes)?),

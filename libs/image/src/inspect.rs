@@ -14,7 +14,7 @@ use crate::convert::is_image_config;
 use crate::copy::{CopyError, select_instance};
 use crate::error::ImageError;
 use crate::name::ImageName;
-use crate::source::ImageSource;
+use crate::source::{ImageSource, open_source};
 use crate::tags::repository_tags;
 
 /// An image, looked at. The members have the names and the order of the original's output.
@@ -78,24 +78,28 @@ pub struct InspectedLayer {
 /// reason than that the registry does not want to.
 pub fn inspect(
     context: &Context,
-    source: &dyn ImageSource,
+    name: &ImageName,
     options: &EndpointOptions,
     list_tags: bool,
 ) -> Result<Inspection, CopyError> {
-    let failed = |error| source_failed(source, error);
-    let top = source.manifest(None).map_err(failed)?;
-    let tagged = match source.name() {
+    let failed = |error| CopyError::Source {
+        name: name.to_string(),
+        source: error,
+    };
+    let tagged = match name {
         ImageName::Docker(docker) if list_tags => Some(&docker.reference),
         _ => None,
     };
-    // The registry is asked for the tags and for the configuration at once.
+    // The registry is asked for the tags and for the image at once.
     let (inspection, tags) = std::thread::scope(|scope| {
         let tags = tagged.map(|reference| {
             let list = move || repository_tags(reference, context, options);
             let thread = std::thread::Builder::new().name("tags".to_owned());
             thread.spawn_scoped(scope, list).map_err(|_| list)
         });
-        let inspection = inspect_image(context, source, &top);
+        let inspection = open_source(name, context, options)
+            .map_err(failed)
+            .and_then(|source| inspect_image(context, source.as_ref()));
         let tags = tags.map(|thread| match thread {
             Ok(thread) => thread
                 .join()
@@ -114,12 +118,11 @@ pub fn inspect(
 }
 
 /// Looks at everything but the tags.
-fn inspect_image(
-    context: &Context,
-    source: &dyn ImageSource,
-    top: &RawManifest,
-) -> Result<Inspection, CopyError> {
-    let (manifest, _) = select_instance(source, top, &context.platform)?;
+fn inspect_image(context: &Context, source: &dyn ImageSource) -> Result<Inspection, CopyError> {
+    let top = source
+        .manifest(None)
+        .map_err(|error| source_failed(source, error))?;
+    let (manifest, _) = select_instance(source, &top, &context.platform)?;
     Ok(match manifest.manifest() {
         Manifest::Schema1(schema1) => {
             let config = open_config(source, &manifest, schema1)?;
@@ -131,7 +134,7 @@ fn inspect_image(
                     .layers()
                     .map(|(layer, _)| unsized_layer(layer))
                     .collect(),
-                ..inspection(source, top, &config)
+                ..inspection(source, &top, &config)
             }
         }
         _ => {
@@ -140,7 +143,7 @@ fn inspect_image(
             Inspection {
                 layers: image.layers.iter().map(|layer| layer.digest).collect(),
                 layers_data: image.layers.iter().map(sized_layer).collect(),
-                ..inspection(source, top, &config)
+                ..inspection(source, &top, &config)
             }
         }
     })

@@ -313,9 +313,9 @@ fn inspection_prints_the_same() {
                 tls_verify: Some(false),
                 ..Default::default()
             };
-            let source =
-                open_source(&ImageName::parse(&name).unwrap(), &context, &endpoint).unwrap();
-            let mine = inspect(&context, source.as_ref(), &endpoint, true).unwrap();
+            let parsed = ImageName::parse(&name).unwrap();
+            let source = open_source(&parsed, &context, &endpoint).unwrap();
+            let mine = inspect(&context, &parsed, &endpoint, true).unwrap();
             let mut mine = serde_json::to_value(&mine).unwrap();
             // Newer than the original that is installed here.
             let data = mine.as_object_mut().unwrap().remove("LayersData").unwrap();

@@ -1,5 +1,9 @@
 //! Images of docker's schema 1, which Debian's registry still serves: read, kept, converted.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::result_large_err,
+    reason = "the error of a copy is made once, at its end"
+)]
 
 mod common;
 
@@ -212,8 +216,9 @@ fn it_is_shown_as_the_original_shows_it() {
     let context = context(root.path());
     let registry = Registry::start();
     let (name, digest) = push(&registry, root.path(), "app");
-    let source = open_source(&ImageName::parse(&name).unwrap(), &context, &plain_http()).unwrap();
-    let mine = inspect(&context, source.as_ref(), &plain_http(), true).unwrap();
+    let parsed = ImageName::parse(&name).unwrap();
+    let source = open_source(&parsed, &context, &plain_http()).unwrap();
+    let mine = inspect(&context, &parsed, &plain_http(), true).unwrap();
     assert_eq!(mine.digest, digest);
     assert!(mine.layers_data.iter().all(|layer| layer.size == -1));
     let mut mine = serde_json::to_value(&mine).unwrap();
@@ -325,18 +330,18 @@ fn broken_ones_reach_no_destination() {
     type Break = fn(&mut Value);
     let breaks: [(&str, Break); 6] = [
         ("fewer layers", |d| {
-            drop(d["fsLayers"].as_array_mut().unwrap().pop())
+            drop(d["fsLayers"].as_array_mut().unwrap().pop());
         }),
         ("no layers", |d| d["fsLayers"] = serde_json::json!([])),
         ("layers of nobody", |d| {
-            d["fsLayers"][0]["blobSum"] = format!("sha256:{}", "0".repeat(64)).into()
+            d["fsLayers"][0]["blobSum"] = format!("sha256:{}", "0".repeat(64)).into();
         }),
         ("a digest that climbs", |d| {
-            d["fsLayers"][0]["blobSum"] = "sha256:../../../etc/passwd".into()
+            d["fsLayers"][0]["blobSum"] = "sha256:../../../etc/passwd".into();
         }),
         ("no chain", |d| d["history"][1] = d["history"][2].clone()),
         ("a manifest of two kinds", |d| {
-            d["layers"] = serde_json::json!([])
+            d["layers"] = serde_json::json!([]);
         }),
     ];
     for (what, change) in breaks {
