@@ -62,8 +62,8 @@ stage() {
     (cd "$out/whiteouts" && find . -name '.wh.*' -print0) >"$out/gone"
     pack "$out/$name.tar" "$root" "$out/changed" "$out/whiteouts" "$out/gone"
     mv "$out/after" "$out/before"
-    sleep 1.1 # the kernel's clock of ctime is coarse
     touch "$out/stamp"
+    sleep 0.1 # the kernel's clock of ctime is coarse: what changes at once is not newer than the stamp
 }
 
 install() {
