@@ -214,7 +214,7 @@ fn program(
         match there.found {
             Some(FileType::RegularFile) if there.mode & 0o111 != 0 => return Ok(()),
             Some(found) => {
-                message = format!("{place:?} is {} that can not be executed", name_of(found))
+                message = format!("{place:?} is {} that can not be executed", name_of(found));
             }
             None => {}
         }
@@ -264,8 +264,9 @@ mod tests {
             }
         };
         type Change = Box<dyn Fn(&Path)>;
+        type Found = Option<(Severity, &'static str, &'static str)>;
         let nothing = || -> Change { Box::new(|_: &Path| ()) };
-        let table: Vec<(Change, &str, Option<(Severity, &str, &str)>)> = vec![
+        let table: Vec<(Change, &str, Found)> = vec![
             (
                 nothing(),
                 r#"{"process":{"args":["sh"],"cwd":"/data"}}"#,
