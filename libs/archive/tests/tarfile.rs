@@ -178,8 +178,8 @@ fn others_read_what_is_written() {
         "drwxr-xr-x 0/0               0 {epoch} blobs/\n\
          -r--r--r-- 0/0               3 {epoch} blobs/a\n\
          -r--r--r-- 0/0             600 {epoch} {long}\n\
-         lrwxrwxrwx 0/0               0 {epoch} link -> blobs/a\n\
-         lrwxrwxrwx 0/0               0 {epoch} long -> {long}\n"
+         l--------- 0/0               0 {epoch} link -> blobs/a\n\
+         l--------- 0/0               0 {epoch} long -> {long}\n"
     );
     assert_eq!(String::from_utf8(listed.stdout).unwrap(), want);
 
