@@ -12,6 +12,7 @@
 //! UTF-8. A number with a fraction or exponent never passes as an integer.
 
 mod object;
+mod typed;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -122,7 +123,8 @@ pub fn from_slice_with<T: DeserializeOwned>(
     max_bytes: u64,
     keys: Keys,
 ) -> Result<T, JsonError> {
-    serde_json::from_value(parse_with(bytes, max_bytes, keys)?).map_err(JsonError::Shape)
+    let value = parse_with(bytes, max_bytes, keys)?;
+    T::deserialize(typed::Typed(value)).map_err(JsonError::Shape)
 }
 
 /// Folds a key as Go does when it looks for a struct's member: every rune becomes one that stands
@@ -455,6 +457,49 @@ mod tests {
             from_slice::<u64>(b"18446744073709551615", MAX).unwrap(),
             u64::MAX
         );
+    }
+
+    #[test]
+    fn lists_are_no_structures() {
+        #[derive(serde::Deserialize, Debug, PartialEq)]
+        #[serde(rename_all = "lowercase")]
+        enum Kind {
+            Plain,
+        }
+        #[derive(serde::Deserialize, Debug, PartialEq)]
+        struct Name(String);
+        #[derive(serde::Deserialize, Debug, PartialEq)]
+        struct Inner {
+            #[serde(default)]
+            name: Option<Name>,
+            pair: (u8, i64),
+            kind: Kind,
+        }
+        #[derive(serde::Deserialize, Debug)]
+        struct Outer {
+            #[serde(default)]
+            list: Vec<Inner>,
+        }
+        let read = |text: &[u8]| from_slice::<Outer>(text, MAX).map(|outer| outer.list);
+        let inner = |name: Option<&str>| Inner {
+            name: name.map(|name| Name(name.to_owned())),
+            pair: (1, -2),
+            kind: Kind::Plain,
+        };
+        let text = br#"{"list":[{"name":"n","pair":[1,-2],"kind":"plain","more":[{}]}]}"#;
+        assert_eq!(read(text).unwrap(), [inner(Some("n"))]);
+        let text = br#"{"list":[{"name":null,"pair":[1,-2],"kind":"plain"}]}"#;
+        assert_eq!(read(text).unwrap(), [inner(None)]);
+        assert!(read(b"{}").unwrap().is_empty());
+        for wrong in [
+            &b"[]"[..],
+            b"[[]]",
+            br#"{"list":[["n",[1,-2],"plain"]]}"#,
+            br#"{"list":[{"pair":[1,-2,3],"kind":"plain"}]}"#,
+            br#"{"list":[{"pair":[1,-2],"kind":"other"}]}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{}", String::from_utf8_lossy(wrong));
+        }
     }
 
     #[test]

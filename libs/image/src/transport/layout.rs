@@ -78,7 +78,12 @@ impl LayoutIndex {
             source: Box::new(source),
         };
         // The strict reader first: it refuses what a lenient one would read in two ways.
-        json::parse(bytes, limits::MANIFEST_BYTES).map_err(broken)?;
+        if !json::parse(bytes, limits::MANIFEST_BYTES)
+            .map_err(broken)?
+            .is_object()
+        {
+            return Err(ImageError::inconsistent(name, "index.json is no object"));
+        }
         let inconsistent = |error: serde_json::Error| {
             ImageError::inconsistent(name, format!("index.json: {error}"))
         };
@@ -92,7 +97,8 @@ impl LayoutIndex {
         }
         let mut entries = Vec::with_capacity(raw.len());
         for raw in raw {
-            let descriptor = serde_json::from_str(raw.get()).map_err(inconsistent)?;
+            let descriptor =
+                json::from_slice(raw.get().as_bytes(), limits::MANIFEST_BYTES).map_err(broken)?;
             entries.push((descriptor, raw));
         }
         Ok(Self { members, entries })
