@@ -7,6 +7,7 @@
 //! ```
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -112,50 +113,70 @@ impl Session {
         Ok(url)
     }
 
+    /// Finds out whether the registry speaks `https` or, where that is allowed, `http`.
+    ///
+    /// Both are tried at once, without credentials; `https` wins however late it answers.
     async fn find(&self) -> Result<Reached> {
-        let https = self.try_scheme("https").await;
-        let Err(error) = https else {
-            return https;
-        };
-        if !self.host.insecure || matches!(error, RegistryError::Cancelled) {
-            return Err(error);
+        if !self.host.insecure {
+            return self.try_scheme("https").await;
         }
-        match self.try_scheme("http").await {
+        let mut https = pin!(self.try_scheme("https"));
+        let mut http = pin!(self.ping("http"));
+        let mut answered = None;
+        let error = loop {
+            tokio::select! {
+                biased;
+                plain = &mut http, if answered.is_none() => answered = Some(plain),
+                found = &mut https => match found {
+                    Ok(reached) => return Ok(reached),
+                    Err(error) => break error,
+                }
+            }
+        };
+        let plain = match answered {
+            _ if matches!(error, RegistryError::Cancelled) => return Err(error),
+            Some(plain) => plain,
+            None => http.await,
+        };
+        match plain {
             Ok(reached) => Ok(reached),
+            // What speaks http within TLS does not speak it without as well.
+            Err(plain) if plain.status().is_none() && error.status().is_some() => Err(error),
             // Where neither connects, the first failure is the one that was configured for.
             Err(RegistryError::Connect { .. }) => Err(error),
+            Err(plain) if plain.is_retryable() => self.try_scheme("http").await,
             Err(plain) => Err(plain),
         }
     }
 
     async fn try_scheme(&self, scheme: &str) -> Result<Reached> {
+        self.retrying(|| self.ping(scheme)).await
+    }
+
+    async fn ping(&self, scheme: &str) -> Result<Reached> {
         let base = crate::name::base_url(scheme, &self.host.authority)?;
         let mut url = base.clone();
         url.set_path("/v2/");
         let ask = Ask::new(Method::GET, url, None);
         let client = self.client(&ask.url, Peer::Registry)?;
-        self.retrying(|| async {
-            let response = match self.execute(&client, &ask, &ask.url, None).await {
-                // With TLS 1.3 a client certificate is refused after the handshake, by hanging up.
-                Err(RegistryError::Broken { url, source, .. })
-                    if scheme == "https" && !is_of_the_network(source.as_ref()) =>
-                {
-                    let shown = self.host.tls.client.is_some();
-                    return Err(RegistryError::HungUp { url, shown, source });
-                }
-                response => response?,
-            };
-            match response.status() {
-                StatusCode::OK => {}
-                StatusCode::UNAUTHORIZED => {
-                    let challenges = challenges_of(&response)?;
-                    return Ok(reached(&base, &response, challenges));
-                }
-                _ => return Err(self.status_error(&ask.method, response).await),
+        let response = match self.execute(&client, &ask, &ask.url, None).await {
+            // With TLS 1.3 a client certificate is refused after the handshake, by hanging up.
+            Err(RegistryError::Broken { url, source, .. })
+                if scheme == "https" && !is_of_the_network(source.as_ref()) =>
+            {
+                let shown = self.host.tls.client.is_some();
+                return Err(RegistryError::HungUp { url, shown, source });
             }
-            Ok(reached(&base, &response, Vec::new()))
-        })
-        .await
+            response => response?,
+        };
+        match response.status() {
+            StatusCode::OK => Ok(reached(&base, &response, Vec::new())),
+            StatusCode::UNAUTHORIZED => {
+                let challenges = challenges_of(&response)?;
+                Ok(reached(&base, &response, challenges))
+            }
+            _ => Err(self.status_error(&ask.method, response).await),
+        }
     }
 
     /// Returns the library's client for a URL.
