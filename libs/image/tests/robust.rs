@@ -208,6 +208,54 @@ fn lists_of_lists_end() {
 }
 
 #[test]
+fn a_digest_that_the_destination_demands_is_there_afterwards() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    let registry = Registry::start();
+    let instance = image(11);
+    let list = common::write_list(
+        &root.path().join("from"),
+        &MediaType::OciIndex,
+        &[("amd64", &instance)],
+    );
+    let from = format!("dir:{}", root.path().join("from").display());
+    #[expect(clippy::result_large_err, reason = "the error is matched on")]
+    let copy = |to: &str, instances| {
+        let options = image::CopyOptions {
+            instances,
+            ..options()
+        };
+        let sink = SinkOptions::default();
+        copy_with(&context, &from, to, &options, &sink, ACCEPT, &Quiet)
+    };
+    use image::Instances::{All, System};
+    let demanded = registry.name(&format!("n:7@{list}"));
+    let error = copy(&demanded, System).unwrap_err();
+    assert!(
+        matches!(error, CopyError::DemandedList { .. }),
+        "{}",
+        chain(&error)
+    );
+    for (digest, instances) in [(list, All), (instance.digest(), System)] {
+        let demanded = registry.name(&format!("n:7@{digest}"));
+        assert_eq!(copy(&demanded, instances).unwrap().digest, digest);
+        let at_digest = registry.name(&format!("n@{digest}"));
+        ours(
+            &context,
+            &at_digest,
+            &format!("dir:{}", root.path().join("back").display()),
+        );
+    }
+    let other = registry.name(&format!("n:7@{}", Digest::sha256(b"other")));
+    let error = copy(&other, System).unwrap_err();
+    assert!(
+        matches!(error, CopyError::Demanded { .. }),
+        "{}",
+        chain(&error)
+    );
+}
+
+#[test]
 fn writers_of_one_layout_lose_nothing() {
     let root = tempfile::tempdir().unwrap();
     let context = Arc::new(context(root.path()));

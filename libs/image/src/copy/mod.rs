@@ -201,6 +201,12 @@ pub enum CopyError {
         /// The digest in the destination's name.
         demanded: Digest,
     },
+    /// The destination's name demands the list, and one instance of it was to be copied.
+    #[error("{demanded} is the list, of which one instance is copied (--all copies the list)")]
+    DemandedList {
+        /// The digest in the destination's name.
+        demanded: Digest,
+    },
     /// No instance of the list is for this platform.
     #[error(
         "no image found in manifest list for architecture {:?}, variant {:?}, OS {:?}",
@@ -423,12 +429,12 @@ impl Engine<'_> {
     /// Checks that the destination's name allows the manifest.
     fn check_demanded(&self, manifest: &RawManifest) -> Result<(), CopyError> {
         match self.sink.demanded_digest() {
-            Some(demanded)
-                if !demanded.matches(manifest.bytes()) && !demanded.matches(self.top.bytes()) =>
-            {
-                Err(CopyError::Demanded { demanded })
+            Some(demanded) if demanded.matches(manifest.bytes()) => Ok(()),
+            Some(demanded) if demanded.matches(self.top.bytes()) => {
+                Err(CopyError::DemandedList { demanded })
             }
-            _ => Ok(()),
+            Some(demanded) => Err(CopyError::Demanded { demanded }),
+            None => Ok(()),
         }
     }
 }
