@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use image::{ImageName, open_source};
 use oci::limits;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use term::{Explain as _, Template};
 
 use crate::access::Access;
@@ -145,54 +145,85 @@ fn go_time(text: &str) -> String {
     }
 }
 
+/// The type of a Go field: what it is when the member of the JSON is absent.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Flag,
+    List,
+    Map,
+    Time,
+    /// A structure or structures, which [`go_config`] fills in.
+    Inner,
+}
+
 /// The fields of Go's `v1.Image`, which templates name, and the members of its JSON.
-const FIELDS: [(&str, &str); 9] = [
-    ("Created", "created"),
-    ("Author", "author"),
-    ("Architecture", "architecture"),
-    ("Variant", "variant"),
-    ("OS", "os"),
-    ("OSVersion", "os.version"),
-    ("OSFeatures", "os.features"),
-    ("Config", "config"),
-    ("History", "history"),
+const FIELDS: [(&str, &str, Kind); 10] = [
+    ("Created", "created", Kind::Time),
+    ("Author", "author", Kind::Text),
+    ("Architecture", "architecture", Kind::Text),
+    ("Variant", "variant", Kind::Text),
+    ("OS", "os", Kind::Text),
+    ("OSVersion", "os.version", Kind::Text),
+    ("OSFeatures", "os.features", Kind::List),
+    ("Config", "config", Kind::Inner),
+    ("RootFS", "rootfs", Kind::Inner),
+    ("History", "history", Kind::Inner),
 ];
 
-/// The fields of one step of the history, likewise.
-const HISTORY: [(&str, &str); 5] = [
-    ("Created", "created"),
-    ("CreatedBy", "created_by"),
-    ("Author", "author"),
-    ("Comment", "comment"),
-    ("EmptyLayer", "empty_layer"),
+/// The fields of its configuration of containers, likewise.
+const CONFIG: [(&str, &str, Kind); 10] = [
+    ("User", "User", Kind::Text),
+    ("ExposedPorts", "ExposedPorts", Kind::Map),
+    ("Env", "Env", Kind::List),
+    ("Entrypoint", "Entrypoint", Kind::List),
+    ("Cmd", "Cmd", Kind::List),
+    ("Volumes", "Volumes", Kind::Map),
+    ("WorkingDir", "WorkingDir", Kind::Text),
+    ("Labels", "Labels", Kind::Map),
+    ("StopSignal", "StopSignal", Kind::Text),
+    ("ArgsEscaped", "ArgsEscaped", Kind::Flag),
+];
+
+/// The fields of its layers, likewise.
+const ROOTFS: [(&str, &str, Kind); 2] = [
+    ("Type", "type", Kind::Text),
+    ("DiffIDs", "diff_ids", Kind::List),
+];
+
+/// The fields of one step of its history, likewise.
+const HISTORY: [(&str, &str, Kind); 5] = [
+    ("Created", "created", Kind::Time),
+    ("CreatedBy", "created_by", Kind::Text),
+    ("Author", "author", Kind::Text),
+    ("Comment", "comment", Kind::Text),
+    ("EmptyLayer", "empty_layer", Kind::Flag),
 ];
 
 /// A configuration under the names of Go's fields.
 fn go_config(config: &Value) -> Value {
     let mut fields = renamed(config, &FIELDS);
     let steps = config["history"].as_array().map(Vec::as_slice);
-    let steps: Vec<Value> = steps
-        .unwrap_or_default()
-        .iter()
-        .map(|step| Value::Object(renamed(step, &HISTORY)))
-        .collect();
-    fields.insert("History".to_owned(), steps.into());
-    let rootfs = &config["rootfs"];
-    let rootfs = json!({"Type": &rootfs["type"], "DiffIDs": &rootfs["diff_ids"]});
-    fields.insert("RootFS".to_owned(), rootfs);
-    Value::Object(fields)
+    let steps = steps.unwrap_or_default().iter();
+    fields["Config"] = renamed(&config["config"], &CONFIG);
+    fields["RootFS"] = renamed(&config["rootfs"], &ROOTFS);
+    fields["History"] = steps.map(|step| renamed(step, &HISTORY)).collect();
+    fields
 }
 
 /// The members of an object under other names; what is absent is empty.
-fn renamed(object: &Value, names: &[(&str, &str)]) -> Map<String, Value> {
+fn renamed(object: &Value, names: &[(&str, &str, Kind)]) -> Value {
+    let field = |kind, member: &str| match (kind, &object[member]) {
+        (Kind::Text, Value::Null) => "".into(),
+        (Kind::Flag, Value::Null) => false.into(),
+        (Kind::List, Value::Null) => json!([]),
+        (Kind::Map, Value::Null) => json!({}),
+        (Kind::Time, Value::Null) => "<nil>".into(),
+        (Kind::Time, Value::String(time)) => go_time(time).into(),
+        (_, value) => value.clone(),
+    };
     names
         .iter()
-        .map(|(field, member)| {
-            let value = object.get(member).cloned();
-            (
-                (*field).to_owned(),
-                value.unwrap_or_else(|| Value::from("")),
-            )
-        })
+        .map(|(name, member, kind)| ((*name).to_owned(), field(*kind, member)))
         .collect()
 }

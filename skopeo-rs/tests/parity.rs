@@ -130,6 +130,28 @@ fn inspect_formats_as_the_original() {
 }
 
 #[test]
+fn inspect_formats_what_a_configuration_lacks() {
+    let Some(world) = World::new() else { return };
+    for format in [
+        "{{.Created}}|{{.Author}}|{{.Variant}}|{{.OSVersion}}|{{.OSFeatures}}",
+        "{{.Config.User}}|{{.Config.ExposedPorts}}|{{.Config.Env}}|{{.Config.Entrypoint}}",
+        "{{.Config.Cmd}}|{{.Config.Volumes}}|{{.Config.WorkingDir}}|{{.Config.Labels}}",
+        "{{.Config.StopSignal}}|{{.Config.ArgsEscaped}}|{{.RootFS.Type}}",
+        "{{if .Config.Entrypoint}}yes{{else}}no{{end}} {{len .Config.Volumes}}",
+        "{{range .History}}{{.Created}}|{{.CreatedBy}}|{{.Author}}|{{.EmptyLayer}};{{end}}",
+        "{{.Config.Nosuch}}",
+    ] {
+        for image in ["bare", "one"] {
+            let args = format!(
+                "inspect --config --format {} oci:{{D}}/layout:{image}",
+                format.replace(' ', "~")
+            );
+            world.compare(&row(&args, Stdout::Equal));
+        }
+    }
+}
+
+#[test]
 fn list_tags_prints_what_the_original_prints() {
     use Stdout::Equal;
     let Some(world) = World::new() else { return };

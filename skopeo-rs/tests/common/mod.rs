@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Runs both on one row and compares.
-    pub(crate) fn compare(&self, row: &Row) {
+    pub(crate) fn compare(&self, row: &Row<'_>) {
         let args: Vec<&str> = row
             .args
             .split(' ')
@@ -142,14 +142,14 @@ pub(crate) enum Stdout {
 }
 
 /// A command line; blanks separate arguments, `~` stands for a blank in one.
-pub(crate) struct Row {
-    args: &'static str,
+pub(crate) struct Row<'a> {
+    args: &'a str,
     stdout: Stdout,
     /// Our exit status where it differs on purpose.
     ours: Option<i32>,
 }
 
-pub(crate) const fn row(args: &'static str, stdout: Stdout) -> Row {
+pub(crate) const fn row(args: &str, stdout: Stdout) -> Row<'_> {
     Row {
         args,
         stdout,
@@ -157,7 +157,7 @@ pub(crate) const fn row(args: &'static str, stdout: Stdout) -> Row {
     }
 }
 
-pub(crate) const fn quirk(args: &'static str, stdout: Stdout, ours: i32) -> Row {
+pub(crate) const fn quirk(args: &str, stdout: Stdout, ours: i32) -> Row<'_> {
     Row {
         args,
         stdout,
@@ -224,7 +224,8 @@ pub(crate) fn start_registry(dir: &Path, top: &str, http: &str) -> (Child, u16) 
     (child, port)
 }
 
-/// `layout:one` has two layers, `layout:list` is a list of two platforms.
+/// `layout:one` has two layers, `layout:list` is a list of two platforms, the configuration of
+/// `layout:bare` has nothing that may be absent.
 pub(crate) fn make_images(dir: &Path) {
     for name in ["home", "gnupg", "run"] {
         fs::create_dir_all(dir.join(name)).unwrap();
@@ -249,7 +250,13 @@ pub(crate) fn make_images(dir: &Path) {
         .into_bytes(),
         "application/vnd.oci.image.index.v1+json",
     );
-    layout.finish(&[("one", one), ("list", index)]);
+    let bare = json!({
+        "architecture": "amd64", "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [first.1]},
+        "history": [{"created_by": "hand"}, {"empty_layer": true}],
+    });
+    let bare = layout.manifest(&bare, &[&first]);
+    layout.finish(&[("one", one), ("list", index), ("bare", bare)]);
 }
 
 pub(crate) fn with_platform(descriptor: &Value, architecture: &str) -> Value {
@@ -320,6 +327,10 @@ impl Layout {
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
             "history": [{"created": "2020-01-02T03:04:05Z", "created_by": "hand"}],
         });
+        self.manifest(&config, layers)
+    }
+
+    pub(crate) fn manifest(&self, config: &Value, layers: &[&(Value, String)]) -> Value {
         let config = self.put(
             config.to_string().as_bytes(),
             "application/vnd.oci.image.config.v1+json",
