@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::{Bundle, ContainerId, CreateOptions, RuntimeError};
 use runtime_spec::Spec;
-use term::Explain;
+use term::{Explain, Interrupt};
 
 use crate::run::check_root;
 use crate::session::{self, RuntimeArgs};
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     runtime: RuntimeArgs,
 }
 
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     let runtime = args.runtime.find_to_start()?;
     let bundle = Bundle::at(&args.bundle);
     let spec = Spec::parse(&bundle.config()?)?;
@@ -56,7 +56,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         preserve_fds: args.preserve_fds,
         listen_fds: session::listen_fds(),
     };
-    let created = runtime.create(&args.id, bundle.path(), spec.terminal(), &options);
+    // A signal is for the runtime; without this the second one would end ocitool alone.
+    interrupt.hand_over();
+    let created = runtime.create(
+        &args.id,
+        bundle.path(),
+        spec.terminal(),
+        &options,
+        &interrupt.flag(),
+    );
     match &created {
         Err(RuntimeError::Console { terminal: true }) => created
             .hint(|| "give --console-socket PATH; ocitool run connects a terminal by itself")?,

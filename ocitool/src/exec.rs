@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use anyhow::{Result, anyhow};
 use runtime::{Bundle, ContainerId, ExecOptions, Runtime, host};
@@ -89,15 +88,13 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
         pid_file: args.pid_file,
     };
     // A signal is for the program; without this the second one would end ocitool alone.
-    let asked = interrupt.flag();
+    interrupt.hand_over();
     let exit = runtime.exec(
         &args.id,
         &process,
         &session::bundle_parent(),
         &options,
-        &|| {
-            asked.store(false, Ordering::Relaxed);
-        },
+        &interrupt.flag(),
     )?;
     Ok(ExitCode::from(exit.code()))
 }

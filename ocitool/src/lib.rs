@@ -79,7 +79,7 @@ fn dispatch(cli: Cli, interrupt: &Interrupt) -> Result<ExitCode> {
         Verb::Generate(args) => generate::run(*args),
         Verb::Validate(args) => validate::run(&args),
         Verb::Run(args) => run::run(*args, interrupt),
-        Verb::Create(args) => create::run(args),
+        Verb::Create(args) => create::run(args, interrupt),
         Verb::Start(args) => start::run(&args),
         Verb::State(args) => state::run(&args),
         Verb::Exec(args) => exec::run(args, interrupt),

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, anyhow};
 use runtime::{Bundle, ContainerId, Rootfs, RunOptions, Runtime, inspect};
@@ -97,10 +96,8 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
         listen_fds: session::listen_fds(),
     };
     // A signal is for the container; without this the second one would end ocitool alone.
-    let asked = interrupt.flag();
-    let exit = runtime.run(&id, bundle.path(), &options, &|| {
-        asked.store(false, Ordering::Relaxed);
-    });
+    interrupt.hand_over();
+    let exit = runtime.run(&id, bundle.path(), &options, &interrupt.flag());
     bundle.remove()?;
     Ok(ExitCode::from(exit?.code()))
 }

@@ -10,9 +10,12 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{done, image_config, json, ocitool, rootfs, run, run_with_stdin};
+use common::{
+    done, image_config, json, ocitool, rootfs, run, run_with_stdin, script, signal, wait_for,
+};
 
 #[test]
 fn generate_pipes_into_validate() {
@@ -318,6 +321,59 @@ fn errors_name_the_next_step() {
 }
 
 /// umoci converts the same image by the same document.
+#[test]
+fn a_signal_before_the_start_starts_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = rootfs(dir.path());
+    let asked = dir.path().join("asked");
+    let started = dir.path().join("started");
+    let runtime = script(
+        &dir.path().join("runtime"),
+        &format!(
+            "case \" $* \" in *' --version '*) : > {}; sleep 1; echo runc version 9.9.9;; *' run '*) : > {};; *) exit 1;; esac",
+            asked.display(),
+            started.display()
+        ),
+    );
+    for (name, status) in [("TERM", 143), ("INT", 130)] {
+        let child = ocitool(["run", "--runtime"])
+            .arg(&runtime)
+            .arg("--config")
+            .arg(config_of(&root, dir.path()))
+            .env("XDG_RUNTIME_DIR", dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for("the question to the runtime", || asked.exists());
+        signal(&child, name);
+        let out = done(child.wait_with_output().unwrap());
+        assert_eq!(out.status, status, "{out:?}");
+        assert!(!started.exists(), "{out:?}");
+        fs::remove_file(&asked).unwrap();
+    }
+    let ours = root.to_str().unwrap();
+    for parent in [&*dir.path().join("ocitool"), Path::new("/run/ocitool")] {
+        let left = fs::read_dir(parent).into_iter().flatten().flatten();
+        for entry in left {
+            let config = fs::read_to_string(entry.path().join("config.json"));
+            assert!(!config.unwrap_or_default().contains(ours), "{entry:?}");
+        }
+    }
+}
+
+fn config_of(root: &Path, dir: &Path) -> PathBuf {
+    let config = dir.join("config.json");
+    let made = ocitool(["generate", "--rootfs"])
+        .arg(root)
+        .arg("--output")
+        .arg(&config)
+        .args(["--", "/bin/sh"])
+        .status();
+    assert!(made.unwrap().success());
+    config
+}
+
 #[test]
 fn conversion_agrees_with_umoci() {
     if let Err(reason) = common::installed("umoci") {

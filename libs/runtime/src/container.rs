@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,7 +134,7 @@ pub struct ContainerSummary {
 
 impl Runtime {
     /// Creates a container; its program waits for [`Runtime::start`]. Its standard streams are
-    /// ours. `terminal` is what config.json says.
+    /// ours. `terminal` is what config.json says. Nothing is started when `stop` is set.
     ///
     /// # Errors
     /// A terminal without console socket, or the runtime fails (it has then said why).
@@ -143,6 +144,7 @@ impl Runtime {
         bundle: &Path,
         terminal: bool,
         options: &CreateOptions,
+        stop: &AtomicBool,
     ) -> Result<(), RuntimeError> {
         const VERB: &str = "create";
         if terminal != options.console_socket.is_some() {
@@ -159,11 +161,12 @@ impl Runtime {
         preserve(&mut command, options.preserve_fds);
         command.arg(id.as_str());
         close_others(options.preserve_fds, options.listen_fds)?;
-        self.expect_success(foreground::run(&mut command, self.program(), &|| ())?, VERB)
+        self.expect_success(foreground::run(&mut command, self.program(), stop)?, VERB)
     }
 
     /// Runs a container in the foreground and returns its exit status. Standard streams are ours;
-    /// with `process.terminal` the runtime itself connects the terminal. Signals are forwarded.
+    /// with `process.terminal` the runtime itself connects the terminal. Signals are forwarded;
+    /// nothing is started when `stop` is set by one that came before.
     ///
     /// An error of the runtime is not told apart from the container's status; it has then been
     /// printed by the runtime.
@@ -175,7 +178,7 @@ impl Runtime {
         id: &ContainerId,
         bundle: &Path,
         options: &RunOptions,
-        on_signal: &dyn Fn(),
+        stop: &AtomicBool,
     ) -> Result<Exit, RuntimeError> {
         let mut command = self.command("run");
         command.arg("--bundle").arg(bundle);
@@ -183,7 +186,7 @@ impl Runtime {
         preserve(&mut command, options.preserve_fds);
         command.arg(id.as_str());
         close_others(options.preserve_fds, options.listen_fds)?;
-        foreground::run(&mut command, self.program(), on_signal)
+        foreground::run(&mut command, self.program(), stop)
     }
 
     /// Starts the program of a container that was created.
@@ -210,7 +213,8 @@ impl Runtime {
     /// returns its exit status, or 0 at once when detached.
     ///
     /// The whole process is handed over, in a file in `scratch`: the flags of runtimes mix it with
-    /// the container's own process (runc keeps the groups of that one, root's say).
+    /// the container's own process (runc keeps the groups of that one, root's say). Signals are
+    /// forwarded; nothing is started when `stop` is set by one that came before.
     ///
     /// # Errors
     /// The file can not be written or the runtime not be started.
@@ -220,7 +224,7 @@ impl Runtime {
         process: &Value,
         scratch: &Path,
         options: &ExecOptions,
-        on_signal: &dyn Fn(),
+        stop: &AtomicBool,
     ) -> Result<Exit, RuntimeError> {
         let file = crate::bundle::scratch_file(scratch, process.to_string().as_bytes())?;
         let mut command = self.command("exec");
@@ -236,7 +240,7 @@ impl Runtime {
         path_option(&mut command, "--pid-file", options.pid_file.as_deref());
         command.arg(id.as_str());
         close_others(0, 0)?;
-        foreground::run(&mut command, self.program(), on_signal)
+        foreground::run(&mut command, self.program(), stop)
     }
 
     /// Sends a signal, given as `TERM`, `SIGTERM` or a number, to the first process.

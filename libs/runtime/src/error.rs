@@ -100,6 +100,9 @@ pub enum RuntimeError {
     /// Descriptors could not be kept from the runtime.
     #[error("keeping open files from the runtime")]
     CloseRange(#[from] sys::SysError),
+    /// A signal came before the runtime was started.
+    #[error("interrupted before anything was started")]
+    Interrupted,
     /// Signal handlers could not be installed.
     #[error("installing signal handlers")]
     Signals(#[source] io::Error),

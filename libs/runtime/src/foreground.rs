@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use signal_hook::consts::{
@@ -44,18 +45,23 @@ const FROM_TERMINAL: [i32; 4] = [SIGINT, SIGQUIT, SIGTSTP, SIGWINCH];
 
 /// Starts `command` with our standard streams, forwards signals and waits for its end.
 ///
-/// `on_signal` is called after each signal that was seen, for callers with handlers of their own.
+/// `stop` is set by the handlers of a caller that got a signal before this: then nothing is
+/// started.
 ///
 /// # Errors
-/// It can not be started or waited for.
+/// It can not be started or waited for, or `stop` was set before.
 pub(crate) fn run(
     command: &mut Command,
     program: &Path,
-    on_signal: &dyn Fn(),
+    stop: &AtomicBool,
 ) -> Result<Exit, RuntimeError> {
     // Before the child starts, so that its end is not missed.
     let mut signals =
         Signals::new(FORWARDED.iter().chain(&[SIGCHLD, SIGCONT])).map_err(RuntimeError::Signals)?;
+    // What comes after this look is passed on.
+    if stop.load(Ordering::Relaxed) {
+        return Err(RuntimeError::Interrupted);
+    }
     let mut child = command.spawn().map_err(|source| RuntimeError::Spawn {
         program: program.to_owned(),
         source,
@@ -70,11 +76,9 @@ pub(crate) fn run(
             return Ok(status.into());
         }
         for signal in signals.wait() {
-            if FORWARDED.contains(&signal) {
-                if !(FROM_TERMINAL.contains(&signal) && terminal_is_ours()) {
-                    forward(&mut child, signal);
-                }
-                on_signal();
+            let from_terminal = || FROM_TERMINAL.contains(&signal) && terminal_is_ours();
+            if FORWARDED.contains(&signal) && !from_terminal() {
+                forward(&mut child, signal);
             }
         }
     }
@@ -105,7 +109,7 @@ mod tests {
         run(
             Command::new("/bin/sh").args(["-c", script]),
             Path::new("/bin/sh"),
-            &|| (),
+            &AtomicBool::new(false),
         )
     }
 
@@ -119,8 +123,16 @@ mod tests {
         ] {
             assert_eq!(shell(script).unwrap().code(), want, "{script}");
         }
-        let missing = run(&mut Command::new("/no/such"), Path::new("/no/such"), &|| ());
-        assert!(matches!(missing, Err(RuntimeError::Spawn { .. })));
+        for (stop, interrupted) in [(false, false), (true, true)] {
+            let stop = AtomicBool::new(stop);
+            let path = Path::new("/no/such");
+            let error = run(&mut Command::new(path), path, &stop).unwrap_err();
+            match error {
+                RuntimeError::Interrupted => assert!(interrupted),
+                RuntimeError::Spawn { .. } => assert!(!interrupted),
+                other => panic!("{other}"),
+            }
+        }
     }
 
     #[test]

@@ -2,20 +2,23 @@
 //!
 //! The first signal sets a flag that the work looks at (a copy through its progress, a loop by
 //! itself); the program then ends with 128 + the signal's number, as a shell reports a kill. The
-//! second signal finds the flag set and does what it would have done without us.
+//! second signal finds that there was a first and does what it would have done without us, unless
+//! signals were handed over to something else that acts on them.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::{SigId, flag, low_level};
 
 /// Whether somebody asked the program to stop. Clones share one answer.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     cancelled: Arc<AtomicBool>,
     signal: Arc<AtomicUsize>,
+    /// The handlers that make the second signal kill.
+    killers: Arc<[SigId]>,
 }
 
 impl Interrupt {
@@ -24,11 +27,16 @@ impl Interrupt {
     /// # Errors
     /// When the kernel refuses the handler.
     pub fn install() -> io::Result<Interrupt> {
-        let interrupt = Interrupt::default();
+        let mut interrupt = Interrupt::default();
+        let armed = Arc::new(AtomicBool::new(false));
+        let mut killers = Vec::new();
         for signal in [SIGINT, SIGTERM] {
             // In this order: the default action is taken only by a signal that finds the flag
-            // already set, that is by the second one.
-            flag::register_conditional_default(signal, Arc::clone(&interrupt.cancelled))?;
+            // already set, that is by the second one. The flag is not `cancelled`: a deadline
+            // that asks the work to stop is no first signal.
+            let killer = flag::register_conditional_default(signal, Arc::clone(&armed))?;
+            killers.push(killer);
+            flag::register(signal, Arc::clone(&armed))?;
             flag::register_usize(
                 signal,
                 Arc::clone(&interrupt.signal),
@@ -36,7 +44,16 @@ impl Interrupt {
             )?;
             flag::register(signal, Arc::clone(&interrupt.cancelled))?;
         }
+        interrupt.killers = killers.into();
         Ok(interrupt)
+    }
+
+    /// From now on the second signal does not kill either: something else acts on signals, as a
+    /// child does that they are passed on to. They still set the flag.
+    pub fn hand_over(&self) {
+        for killer in self.killers.iter() {
+            low_level::unregister(*killer);
+        }
     }
 
     /// Asks the work to stop, as a deadline does: there is no signal, and no exit status of one.
@@ -76,5 +93,9 @@ mod tests {
         let clone = interrupt.clone();
         assert!(interrupt.is_set() && clone.is_set());
         assert_eq!(clone.exit_status(), Some(143));
+        // The second one would end the test.
+        clone.hand_over();
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        assert!(interrupt.is_set());
     }
 }

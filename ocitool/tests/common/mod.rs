@@ -11,6 +11,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// Starts a command line of the program.
 pub(crate) fn ocitool<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
@@ -20,6 +21,33 @@ pub(crate) fn ocitool<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = 
         .env_remove("OCI_RUNTIME")
         .stdin(Stdio::null());
     command
+}
+
+/// Writes a shell script that stands in for a program.
+pub(crate) fn script(path: &Path, text: &str) -> PathBuf {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_owned()
+}
+
+/// Sends a signal to a process that was started here.
+pub(crate) fn signal(child: &std::process::Child, name: &str) {
+    let kill = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+}
+
+/// Waits for something that comes soon.
+pub(crate) fn wait_for(what: &str, mut true_now: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !true_now() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "waited too long for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// What a command did.
