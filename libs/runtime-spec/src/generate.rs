@@ -10,12 +10,10 @@ use oci::ImageConfig;
 use serde_json::{Value, json};
 
 use crate::annotations::{self, ImageAnnotations};
-use crate::capability::{Capability, CapabilitySet};
+use crate::capability::CapabilitySet;
 use crate::conflict::{self, Conflict};
 use crate::defaults;
-use crate::options::{
-    GenerateOptions, Namespace, Placement, SeccompChoice, change_capabilities, clean_absolute,
-};
+use crate::options::{GenerateOptions, Namespace, Placement, SeccompChoice, clean_absolute};
 use crate::seccomp::{SeccompError, SeccompProfile, SeccompTarget};
 use crate::spec::{Spec, SpecError};
 use crate::user::{self, ResolvedUser, UserDatabase, UserError};
@@ -216,6 +214,7 @@ pub fn generate(input: GenerateInput<'_>) -> Result<Generated, GenerateError> {
         options,
     };
     work.root()?;
+    let uid = work.uid();
     let user = work.user()?;
     work.process(user.as_ref())?;
     work.namespaces()?;
@@ -223,7 +222,7 @@ pub fn generate(input: GenerateInput<'_>) -> Result<Generated, GenerateError> {
     work.mounts()?;
     work.limits()?;
     work.annotations()?;
-    let capabilities = work.capabilities(user.as_ref())?;
+    let capabilities = work.capabilities(work.uid() != uid)?;
     work.confinement(&capabilities)?;
     work.hooks()?;
     Ok(Generated {
@@ -252,6 +251,12 @@ impl Work<'_> {
             self.spec.set(&["root", "readonly"], readonly)?;
         }
         Ok(())
+    }
+
+    /// The number of the user of the process; root's where none is given.
+    fn uid(&self) -> u64 {
+        let uid = self.spec.get(&["process", "user", "uid"]);
+        uid.and_then(Value::as_u64).unwrap_or(0)
     }
 
     /// Resolves and writes the user; `None` when the template's is left alone.
@@ -544,71 +549,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Writes the capability sets and returns the bounding one.
-    fn capabilities(
-        &mut self,
-        user: Option<&ResolvedUser>,
-    ) -> Result<CapabilitySet, GenerateError> {
-        let there = self.spec.get(&["process", "capabilities", "bounding"]);
-        let there: Option<CapabilitySet> = there.and_then(Value::as_array).map(|list| {
-            let names = list.iter().filter_map(Value::as_str);
-            names
-                .filter_map(|name| Capability::parse(name).ok())
-                .collect()
-        });
-        let options = &self.options;
-        let asked = options.privileged
-            || !options.cap_add.is_empty()
-            || !options.cap_drop.is_empty()
-            || !options.cap_add_ambient.is_empty();
-        if self.from_template && !asked && user.is_none() {
-            return Ok(there.unwrap_or_default());
-        }
-        let base = match there {
-            _ if options.privileged => CapabilitySet::all(),
-            Some(set) => set,
-            None if self.from_template => CapabilitySet::default(),
-            None => CapabilitySet::container_default(),
-        };
-        let mut set = change_capabilities(base, &options.cap_add, &options.cap_drop);
-        let everything = options.privileged || options.cap_add.iter().any(|choice| choice.is_all());
-        if let Some(bound) = self.host.capabilities.as_ref().filter(|_| everything) {
-            let gone = set.clamp(bound);
-            if !gone.is_empty() {
-                let names = gone.into_iter().map(Capability::name).collect();
-                self.notes.push(Note::CapabilitiesClamped { names });
-            }
-        }
-        let mut ambient = CapabilitySet::default();
-        for capability in &options.cap_add_ambient {
-            set.insert(*capability);
-            ambient.insert(*capability);
-        }
-        let uid = self
-            .spec
-            .get(&["process", "user", "uid"])
-            .and_then(Value::as_u64);
-        // A user who is not root starts with none, as with podman: the bounding set only says
-        // what a setuid program may still get.
-        let active = if uid.unwrap_or(0) == 0 {
-            &set
-        } else {
-            &ambient
-        };
-        let (active, bounding, ambient) = (active.names(), set.names(), ambient.names());
-        for (key, names) in [
-            ("bounding", &bounding),
-            ("effective", &active),
-            ("permitted", &active),
-            ("inheritable", &ambient),
-            ("ambient", &ambient),
-        ] {
-            self.spec
-                .set(&["process", "capabilities", key], names.clone())?;
-        }
-        Ok(set)
-    }
-
     /// Seccomp, devices, hidden paths, kernel settings.
     fn confinement(&mut self, capabilities: &CapabilitySet) -> Result<(), GenerateError> {
         let options = &self.options;
@@ -736,6 +676,7 @@ fn check_text(what: &'static str, text: &str) -> Result<(), GenerateError> {
     Ok(())
 }
 
+mod capabilities;
 mod mounts;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::capability::Capability;
 use crate::options::{CapabilityChoice, HookStage, IdMap, Mount};
 use crate::validate::{Severity, validate};
 
@@ -299,6 +300,115 @@ fn a_template_keeps_what_is_not_asked_for() {
     want.set(&["process", "cwd"], "/new").unwrap();
     want.set(&["mounts"], json!([])).unwrap();
     assert_eq!(made.spec, want);
+}
+
+#[test]
+fn capability_sets_of_a_template_are_edited_each_by_itself() {
+    // bounding, effective and permitted, inheritable and ambient
+    let edit = |uid: u32, sets: [&str; 3], options: GenerateOptions| {
+        let list = |text: &str| -> Vec<String> {
+            let names = text.split_whitespace();
+            names.map(|name| format!("CAP_{name}")).collect()
+        };
+        let [bounding, active, ambient] = sets.map(list);
+        let template = json!({"ociVersion": "1.0.2", "process": {
+            "args": ["run"], "cwd": "/", "user": {"uid": uid, "gid": 0},
+            "capabilities": {"bounding": bounding, "effective": active, "permitted": active,
+                             "inheritable": ambient, "ambient": ambient}}});
+        let options = GenerateOptions {
+            template: Some(Spec::parse(template.to_string().as_bytes()).unwrap()),
+            ..options
+        };
+        let input = GenerateInput {
+            host: host(),
+            options,
+            ..GenerateInput::default()
+        };
+        let spec = generate(input).unwrap().spec;
+        let names = |key: &str| {
+            let list = spec.get(&["process", "capabilities", key]).unwrap();
+            let names = list.as_array().unwrap().iter();
+            let names = names.map(|name| name.as_str().unwrap().trim_start_matches("CAP_"));
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names("effective"), names("permitted"));
+        assert_eq!(names("inheritable"), names("ambient"));
+        [names("bounding"), names("effective"), names("ambient")]
+    };
+    let options = |add: &str, drop: &str, ambient: &str, user: &str| {
+        let choices = |text: &str| {
+            let names = text.split_whitespace();
+            names.map(|name| name.parse().unwrap()).collect::<Vec<_>>()
+        };
+        GenerateOptions {
+            cap_add: choices(add),
+            cap_drop: choices(drop),
+            cap_add_ambient: ambient
+                .split_whitespace()
+                .map(|name| Capability::parse(name).unwrap())
+                .collect(),
+            user: (!user.is_empty()).then(|| user.to_owned()),
+            ..GenerateOptions::default()
+        }
+    };
+    let held_back = ["CHOWN NET_RAW SYS_ADMIN", "CHOWN", ""];
+    let ambient = ["CHOWN NET_RAW", "NET_RAW", "NET_RAW"];
+    for (uid, sets, options, want) in [
+        (
+            0,
+            held_back,
+            options("", "NET_RAW", "", ""),
+            ["CHOWN SYS_ADMIN", "CHOWN", ""],
+        ),
+        (
+            0,
+            held_back,
+            options("KILL", "CHOWN", "", ""),
+            ["KILL NET_RAW SYS_ADMIN", "KILL", ""],
+        ),
+        (
+            0,
+            held_back,
+            options("KILL", "ALL", "", ""),
+            ["KILL", "KILL", ""],
+        ),
+        (0, held_back, options("", "", "", "0"), held_back),
+        (1000, ambient, options("", "CHOWN", "", ""), ["NET_RAW"; 3]),
+        (
+            1000,
+            ambient,
+            options("", "NET_RAW", "", ""),
+            ["CHOWN", "", ""],
+        ),
+        (
+            1000,
+            ambient,
+            options("KILL", "", "", ""),
+            ["CHOWN KILL NET_RAW", "NET_RAW", "NET_RAW"],
+        ),
+        (1000, ambient, options("", "ALL", "KILL", ""), ["KILL"; 3]),
+        (
+            1000,
+            ambient,
+            options("", "", "", "0"),
+            ["CHOWN NET_RAW", "CHOWN NET_RAW", "NET_RAW"],
+        ),
+        (
+            0,
+            held_back,
+            options("", "", "", "1000"),
+            ["CHOWN NET_RAW SYS_ADMIN", "", ""],
+        ),
+        (
+            0,
+            held_back,
+            options("", "", "KILL", "1000"),
+            ["CHOWN KILL NET_RAW SYS_ADMIN", "KILL", "KILL"],
+        ),
+    ] {
+        let asked = format!("{options:?}");
+        assert_eq!(edit(uid, sets, options), want, "{uid} {sets:?} {asked}");
+    }
 }
 
 #[test]
