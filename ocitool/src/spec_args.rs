@@ -19,6 +19,7 @@ use runtime_spec::{
     UserDatabase, UserError, generate,
 };
 use term::Explain;
+use term::args::parse_bool;
 
 use crate::input;
 
@@ -45,9 +46,14 @@ pub(crate) struct SpecArgs {
         long,
         visible_alias = "readonly",
         alias = "rootfs-readonly",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        value_parser = parse_bool,
         help_heading = "Root file system"
     )]
-    read_only: bool,
+    read_only: Option<bool>,
     /// How mounts spread between host and container: private, slave, shared, with r for all below
     #[arg(
         long,
@@ -136,9 +142,14 @@ pub(crate) struct SpecArgs {
         short,
         visible_alias = "tty",
         alias = "process-terminal",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        value_parser = parse_bool,
         help_heading = "Process"
     )]
-    terminal: bool,
+    terminal: Option<bool>,
     /// Limit of the process, nofile=1024:4096 for instance (can be repeated)
     #[arg(
         long,
@@ -263,8 +274,17 @@ pub(crate) struct SpecArgs {
     #[arg(long, help_heading = "Privilege")]
     privileged: bool,
     /// Make setuid programs and file capabilities ineffective
-    #[arg(long, alias = "process-no-new-privileges", help_heading = "Privilege")]
-    no_new_privileges: bool,
+    #[arg(
+        long,
+        alias = "process-no-new-privileges",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        value_parser = parse_bool,
+        help_heading = "Privilege"
+    )]
+    no_new_privileges: Option<bool>,
     /// System call filter: podman's default, none, or a file in docker's format
     #[arg(
         long,
@@ -503,7 +523,7 @@ impl SpecArgs {
         Ok(GenerateOptions {
             template: None,
             root_path: None,
-            root_readonly: self.read_only.then_some(true),
+            root_readonly: self.read_only,
             entrypoint,
             args: (!args.is_empty()).then(|| args.clone()),
             env: self
@@ -516,8 +536,8 @@ impl SpecArgs {
             additional_gids: self.group_add.clone(),
             umask: self.umask,
             hostname: self.hostname.clone(),
-            terminal: self.terminal.then_some(true),
-            no_new_privileges: self.no_new_privileges.then_some(true),
+            terminal: self.terminal,
+            no_new_privileges: self.no_new_privileges,
             mounts,
             mounts_removed,
             volumes: match self.volumes.as_str() {

@@ -119,6 +119,33 @@ fn a_template_is_edited_in_place() {
 }
 
 #[test]
+fn a_switch_of_a_template_is_turned_off() {
+    let on = br#"{"ociVersion":"1.0.2","root":{"path":"r","readonly":true},
+        "process":{"args":["a"],"cwd":"/","terminal":true,"noNewPrivileges":true,"user":{"uid":0,"gid":0}}}"#;
+    for (flags, want) in [
+        (&[][..], true),
+        (&["--read-only", "-t", "--no-new-privileges"], true),
+        (
+            &["--read-only=false", "--tty=false", "--no-new-privileges=0"],
+            false,
+        ),
+    ] {
+        let out = run_with_stdin(&[&["generate", "--template", "-"], flags].concat(), on);
+        assert_eq!(out.status, 0, "{out:?}");
+        let made = json(&out.stdout);
+        assert_eq!(
+            [
+                &made["root"]["readonly"],
+                &made["process"]["terminal"],
+                &made["process"]["noNewPrivileges"]
+            ],
+            [want; 3],
+            "{flags:?}"
+        );
+    }
+}
+
+#[test]
 fn old_names_of_flags_still_work() {
     let out = run(&[
         "generate",
