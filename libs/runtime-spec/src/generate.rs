@@ -31,6 +31,12 @@ pub enum GenerateError {
     /// The seccomp profile is unusable.
     #[error("translating the seccomp profile")]
     Seccomp(#[from] SeccompError),
+    /// The image is for another system.
+    #[error("the image is for {os:?}, and this makes configurations for linux")]
+    System {
+        /// Which one.
+        os: String,
+    },
     /// Nothing says what to start.
     #[error("the image has neither Entrypoint nor Cmd, and no arguments were given")]
     NoCommand,
@@ -81,6 +87,13 @@ pub enum GenerateError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
+    /// The programs of the image are for another architecture than the machine's.
+    Architecture {
+        /// The image's.
+        image: String,
+        /// The machine's.
+        host: String,
+    },
     /// Labels of the image did not become annotations.
     LabelsWithheld {
         /// Their keys.
@@ -116,6 +129,9 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Architecture { image, host } => {
+                write!(f, "the image is for {image:?}, this machine is {host}")
+            }
             Self::LabelsWithheld { keys } => {
                 let keys: Vec<String> = keys.iter().map(|key| format!("{key:?}")).collect();
                 write!(
@@ -213,6 +229,7 @@ pub fn generate(input: GenerateInput<'_>) -> Result<Generated, GenerateError> {
         from_template,
         options,
     };
+    work.system()?;
     work.root()?;
     let uid = work.uid();
     let user = work.user()?;
@@ -242,6 +259,26 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Holds that the image is for this system.
+    fn system(&mut self) -> Result<(), GenerateError> {
+        let Some(image) = self.image else {
+            return Ok(());
+        };
+        let short = |text: &str| text.chars().take(80).collect();
+        if !["", "linux"].contains(&image.os.as_str()) {
+            let os = short(&image.os);
+            return Err(GenerateError::System { os });
+        }
+        let (theirs, ours) = (&image.architecture, &self.host.architecture);
+        if !theirs.is_empty() && !ours.is_empty() && theirs != ours {
+            self.notes.push(Note::Architecture {
+                image: short(theirs),
+                host: ours.clone(),
+            });
+        }
+        Ok(())
+    }
+
     fn root(&mut self) -> Result<(), GenerateError> {
         if let Some(path) = &self.options.root_path {
             check_nul("root path", path)?;

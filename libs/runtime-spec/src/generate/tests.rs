@@ -84,6 +84,39 @@ fn the_image_is_converted_as_conversion_md_says() {
 }
 
 #[test]
+fn images_for_other_systems_are_no_linux_containers() {
+    for (system, want) in [
+        (r#""os":"windows","architecture":"amd64""#, None),
+        (r#""os":"linux","architecture":"amd64""#, Some(vec![])),
+        (r#""os":"","architecture":"""#, Some(vec![])),
+        (
+            r#""os":"linux","architecture":"arm64""#,
+            Some(vec![Note::Architecture {
+                image: "arm64".into(),
+                host: "amd64".into(),
+            }]),
+        ),
+    ] {
+        let text = format!(
+            r#"{{{system},"config":{{"Cmd":["sh"]}},"rootfs":{{"type":"layers","diff_ids":[]}}}}"#
+        );
+        let image = ImageConfig::parse(text.as_bytes()).unwrap();
+        let made = generate(GenerateInput {
+            image_config: Some(&image),
+            host: host(),
+            ..GenerateInput::default()
+        });
+        match made {
+            Ok(made) => assert_eq!(Some(made.notes), want, "{system}"),
+            Err(error) => {
+                assert!(matches!(error, GenerateError::System { .. }), "{error}");
+                assert_eq!(want, None, "{system}");
+            }
+        }
+    }
+}
+
+#[test]
 fn defaults_are_secure_and_valid() {
     let made = make(r#"{"Cmd":["sh"]}"#, GenerateOptions::default()).unwrap();
     let findings = validate(&made.spec.to_json().unwrap());
