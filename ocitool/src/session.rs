@@ -67,9 +67,14 @@ impl RuntimeArgs {
 
 /// Says which container an error of the runtime is about, and where to look.
 pub(crate) fn about<T>(id: &ContainerId, result: Result<T, RuntimeError>) -> Result<T> {
+    let is_missing = matches!(&result, Err(error) if error.is_no_container());
+    let result = result.with_context(|| format!("container {id}"));
+    if is_missing {
+        return result.hint(
+            || "ocitool list shows the containers, those of another directory with --root DIR",
+        );
+    }
     result
-        .with_context(|| format!("container {id}"))
-        .hint(|| "ocitool list shows the containers, those of another directory with --root DIR")
 }
 
 /// Holds that there is a terminal to connect; a runtime would say this less plainly, when all

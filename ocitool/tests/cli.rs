@@ -402,6 +402,33 @@ fn config_of(root: &Path, dir: &Path) -> PathBuf {
 }
 
 #[test]
+fn the_list_is_named_when_the_container_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    for (says, hint) in [
+        ("container does not exist", true),
+        (
+            "error opening file `/run/crun/x/status`: No such file or directory",
+            true,
+        ),
+        ("unknown signal", false),
+    ] {
+        let runtime = script(
+            &dir.path().join("runtime"),
+            &format!("case $1 in --version) ;; *) echo '{says}' >&2; exit 1;; esac"),
+        );
+        let out = done(
+            ocitool(["kill", "x", "NOSIG", "--runtime"])
+                .arg(&runtime)
+                .output()
+                .unwrap(),
+        );
+        assert_eq!(out.status, 1, "{out:?}");
+        assert!(out.stderr.contains(says), "{out:?}");
+        assert_eq!(out.stderr.contains("ocitool list"), hint, "{out:?}");
+    }
+}
+
+#[test]
 fn conversion_agrees_with_umoci() {
     if let Err(reason) = common::installed("umoci") {
         println!("skipped: {reason}");

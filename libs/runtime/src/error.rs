@@ -107,3 +107,14 @@ pub enum RuntimeError {
     #[error("installing signal handlers")]
     Signals(#[source] io::Error),
 }
+
+impl RuntimeError {
+    /// Tells whether the runtime says that there is no such container: in runc's and youki's
+    /// words, or that crun has no file of it.
+    pub fn is_no_container(&self) -> bool {
+        let Self::Failed { message, .. } = self else {
+            return false;
+        };
+        message.contains("does not exist") || message.contains("No such file or directory")
+    }
+}
