@@ -64,7 +64,7 @@ install: ## installs what `make build` made, below $(DESTDIR)$(PREFIX)
 
 bench: ## our figures beside those of Debian's tools, measured in one run
 	@sh contrib/packages.sh bench
-	@$(RELEASE) --quiet --package storetool --features storage/fault-skip-sync
+	@$(RELEASE) --quiet --package storetool --features storage/fault-skip-all-syncs
 	@cp $(TARGET)/release/storetool $(TARGET)/release/storetool-without-sync
 	@$(BUILD_PROGRAMS)
 	@PATH="$(abspath $(TARGET))/release:$$PATH" python3 benches/run.py $(TARGET)/bench
