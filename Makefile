@@ -36,6 +36,8 @@ check: ## what must hold before a commit: format, lints, rows of crates, generat
 	$(CARGO) xtask man --check
 	$(CARGO) xtask completions --check
 	$(CARGO) xtask coverage
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences and banned crates are not checked"; fi
 
 fmt: ## formats the code
 	$(CARGO) fmt --all
