@@ -172,6 +172,12 @@ impl Registries {
         Ok(Resolved { primary, mirrors })
     }
 
+    /// Returns the place that `reference` itself names, for all but reading images: locations and
+    /// mirrors, and what holds for them, count for that alone.
+    pub fn own(&self, reference: &Reference) -> Endpoint {
+        self.endpoint(reference.repository().clone(), false)
+    }
+
     fn endpoint(&self, repository: Repository, insecure: bool) -> Endpoint {
         let there = self
             .find(&repository.to_string())
@@ -394,6 +400,37 @@ mod tests {
             shown(&config, "asked.example/a"),
             ["there.example/a blocked"]
         );
+    }
+
+    #[test]
+    fn what_holds_for_a_location_does_not_hold_for_the_name_itself() {
+        let place = Place::new();
+        place.write(
+            "root/etc/containers/registries.conf",
+            "[[registry]]\nprefix = \"named.example\"\nlocation = \"plain.example/hub\"\n\
+             [[registry]]\nlocation = \"plain.example\"\ninsecure = true\nblocked = true\n\
+             [[registry]]\nprefix = \"own.example\"\nlocation = \"free.example\"\n\
+             insecure = true\nblocked = true\n",
+        );
+        let config = load(&place, &[]).unwrap();
+        for (name, insecure, blocked) in [
+            ("named.example/a", false, false),
+            ("plain.example/a", true, true),
+            ("own.example/a", true, true),
+            ("free.example/a", false, false),
+        ] {
+            let reference = Reference::parse(name).unwrap();
+            let repository = reference.repository().clone();
+            assert_eq!(
+                config.own(&reference),
+                Endpoint {
+                    repository,
+                    insecure,
+                    blocked
+                },
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::context::{Context, EndpointOptions};
 use crate::error::ImageError;
 use crate::name::{ImageName, NameError};
 use crate::transport::docker_archive_source::read_items;
-use crate::transport::docker_endpoint::{own_place, remote};
+use crate::transport::docker_endpoint::remote;
 use crate::transport::spool::open_archive;
 
 /// What `list-tags` prints, with the original's members in its order.
@@ -73,7 +73,12 @@ pub(crate) fn repository_tags(
     context: &Context,
     options: &EndpointOptions,
 ) -> Result<Vec<String>, ImageError> {
-    let remote = remote(reference, &own_place(reference, context)?, context, options)?;
+    let remote = remote(
+        reference,
+        &context.registries.own(reference),
+        context,
+        options,
+    )?;
     remote
         .endpoint
         .tags(&remote.path)

@@ -290,3 +290,25 @@ fn what_is_no_reading_goes_to_the_place_that_was_named() {
         ],
     );
 }
+
+#[test]
+fn a_location_without_tls_does_not_excuse_the_name_from_it() {
+    let Some(mirrors) = Mirrors::new() else {
+        return;
+    };
+    let conf = mirrors.fill(
+        "[[registry]]\nprefix = \"{R}\"\nlocation = \"{M1}/inner\"\n\
+         [[registry]]\nlocation = \"{M1}\"\ninsecure = true\n",
+    );
+    mirrors.world.configure("registries.conf", &conf);
+    for (who, program) in BOTH {
+        let to = mirrors.fill("docker://{R}/plain:1");
+        for args in [
+            &["copy", "-q", "oci:{D}/layout:one", &to][..],
+            &["list-tags", &to[..to.len() - 2]],
+        ] {
+            let output = mirrors.world.run(program, args);
+            assert!(!output.status.success(), "{who} {args:?}");
+        }
+    }
+}

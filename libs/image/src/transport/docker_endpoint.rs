@@ -36,16 +36,6 @@ pub(crate) fn places(
     Ok((resolved.primary, resolved.mirrors))
 }
 
-/// Returns the place that the name itself says, for all but reading images: `registries.conf`
-/// sends only those elsewhere.
-pub(crate) fn own_place(reference: &Reference, context: &Context) -> Result<Place, ImageError> {
-    let (primary, _) = places(reference, context)?;
-    Ok(Place {
-        repository: reference.repository().clone(),
-        ..primary
-    })
-}
-
 /// Makes ready to ask one of the places of `reference`.
 pub(crate) fn remote(
     reference: &Reference,

@@ -18,7 +18,7 @@ use crate::error::ImageError;
 use crate::files::{Draft, create_directories, remove_if_any, sync_directory};
 use crate::name::{DockerName, ImageName};
 use crate::sink::{Again, Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
-use crate::transport::docker_endpoint::{Remote, own_place, remote};
+use crate::transport::docker_endpoint::{Remote, remote};
 use crate::transport::oci_archive_sink::hash_to_spool;
 use crate::transport::signatures;
 
@@ -58,7 +58,7 @@ impl DockerSink {
         endpoint: &EndpointOptions,
         options: &SinkOptions,
     ) -> Result<Self, ImageError> {
-        let place = own_place(&docker.reference, context)?;
+        let place = context.registries.own(&docker.reference);
         Ok(Self {
             name: ImageName::Docker(docker.clone()),
             remote: remote(&docker.reference, &place, context, endpoint)?,
