@@ -559,3 +559,34 @@ fn an_upload_that_breaks_off_is_made_again_from_its_source() {
     assert!(said.contains("cannot be read again"), "{said}");
     assert!(error.is_retryable(), "{said}");
 }
+
+#[test]
+fn uploads_that_stand_in_for_mounts_are_used_for_layers_that_change() {
+    let root = tempfile::tempdir().unwrap();
+    let mut context = context(root.path());
+    // One for the download, one for the upload; an upload that waits has none left for either.
+    context.client.max_connections_per_host = 2;
+    context.client.timeouts.slot = std::time::Duration::from_secs(3);
+    let registry = Registry::start();
+    let address = common::proxy_without_mounts(registry.address.clone());
+    let layers: Vec<_> = (0..4)
+        .map(|n| common::layer(&[("file", &common::noise(n + 1, 1 << 20))]))
+        .collect();
+    let image = TestImage::of(MediaType::OciManifest, Compression::Gzip, &layers, "amd64");
+    image.write_dir(&root.path().join("from"));
+    let from = format!("dir:{}", root.path().join("from").display());
+    ours(&context, &from, &registry.name("first:1"));
+    let mut options = options();
+    options.compression = Some(Compression::Zstd);
+    for precompute_digests in [false, true] {
+        let sink = SinkOptions {
+            precompute_digests,
+            ..SinkOptions::default()
+        };
+        let from = format!("docker://{address}/first:1");
+        let to = format!("docker://{address}/second-{precompute_digests}:1");
+        let report = copy_with(&context, &from, &to, &options, &sink, ACCEPT, &image::Quiet)
+            .unwrap_or_else(|error| panic!("{to}: {}", chain(&error)));
+        assert_ne!(report.digest, image.digest());
+    }
+}

@@ -99,14 +99,15 @@ impl DockerSink {
         Ok(there)
     }
 
+    /// Sends a blob, with the upload that was `begun` for it if there is one.
     fn push(
         &self,
         mut body: impl std::io::Read,
         again: Option<Again<'_>>,
         known: Option<(Digest, u64)>,
+        begun: Option<UploadSession>,
     ) -> Result<(Digest, u64), ImageError> {
         let failed = |source| self.failed("pushing a blob to", source);
-        let begun = known.and_then(|(digest, _)| self.state().begun.remove(&digest));
         let upload = match begun {
             Some(upload) => upload,
             None => self
@@ -235,20 +236,24 @@ impl ImageSink for DockerSink {
     }
 
     fn put_blob(&self, blob: Blob<'_>) -> Result<(Digest, u64), ImageError> {
+        // Whatever becomes of the layer on its way, the upload that asking for the mount began is
+        // taken: it holds a connection.
+        let begun = self.state().begun.remove(&blob.source.digest);
         if blob.known.is_some() || !self.precompute {
-            return self.push(blob.reader, blob.again, blob.known);
+            return self.push(blob.reader, blob.again, blob.known, begun);
         }
         let (file, digest, size) = hash_to_spool(blob.reader, &self.tmpdir)?;
         if self.is_there(&digest, size)? {
             return Ok((digest, size));
         }
         let again = || (&file).seek(SeekFrom::Start(0)).map(drop);
-        self.push(&file, Some(&again), Some((digest, size)))
+        self.push(&file, Some(&again), Some((digest, size)), begun)
     }
 
     fn put_config(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), ImageError> {
         if !self.is_there(&descriptor.digest, descriptor.size)? {
-            self.push(bytes, None, Some((descriptor.digest, bytes.len() as u64)))?;
+            let known = (descriptor.digest, bytes.len() as u64);
+            self.push(bytes, None, Some(known), None)?;
         }
         Ok(())
     }

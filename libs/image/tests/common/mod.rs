@@ -284,6 +284,43 @@ pub(crate) fn proxy_that_cuts(
     (address, cut)
 }
 
+/// Passes connections on to `to`, which no longer understands that it is to mount a blob.
+pub(crate) fn proxy_without_mounts(to: String) -> String {
+    use std::io::Read;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    const MOUNT: &[u8] = b"/uploads/?mount=";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(server) = TcpStream::connect(&to) else {
+                return;
+            };
+            let (mut down_in, mut down_out) =
+                (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut down_in, &mut down_out);
+                let _ = down_out.shutdown(Shutdown::Both);
+            });
+            std::thread::spawn(move || {
+                let (mut from, mut to) = (client, server);
+                let mut buffer = [0; 16384];
+                while let Ok(count @ 1..) = from.read(&mut buffer) {
+                    let bytes = &mut buffer[..count];
+                    if let Some(at) = bytes.windows(MOUNT.len()).position(|part| part == MOUNT) {
+                        bytes[at + MOUNT.len() - 2] = b'_';
+                    }
+                    if to.write_all(bytes).is_err() {
+                        break;
+                    }
+                }
+                let _ = to.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    address
+}
+
 /// Runs the original.
 pub(crate) fn skopeo(args: &[&str]) -> Vec<u8> {
     let out = Command::new("skopeo")
