@@ -29,6 +29,7 @@ use crate::host::ConnectionSlot;
 use crate::manifest::{content_length, scope};
 use crate::name::check_repository;
 use crate::redirect;
+use crate::retry::Tries;
 
 /// Blobs up to this size are sent in one request, from memory.
 const SMALL_BYTES: u64 = 4 << 20;
@@ -223,19 +224,30 @@ impl Session {
         );
         ask.headers.insert(header::CONTENT_TYPE, octets());
         ask.body = Some(Bytes::new());
-        let error = match self
-            .attempt_for(&ask, &[StatusCode::CREATED, StatusCode::NO_CONTENT])
-            .await
-        {
-            Ok(response) => return check_stored(&response, digest),
-            Err(error) => error,
-        };
-        // The answer was lost, perhaps, and not the request: a second PUT would find no upload.
-        let lost = error.is_retryable() && error.status().is_none();
-        if lost && self.head_blob_without_slot(repo, digest).await? == Some(size) {
-            return Ok(());
+        let mut tries = Tries::new(&self.inner.options.retry);
+        loop {
+            let error = match self
+                .attempt_for(&ask, &[StatusCode::CREATED, StatusCode::NO_CONTENT])
+                .await
+            {
+                Ok(response) => return check_stored(&response, digest),
+                Err(error) if error.is_retryable() => error,
+                Err(error) => return Err(error),
+            };
+            // The answer was lost, perhaps, and not the request: a second PUT would find no upload.
+            let found = self.head_blob_without_slot(repo, digest).await;
+            if matches!(found, Ok(Some(found)) if found == size) {
+                return Ok(());
+            }
+            let delay = match error.status() {
+                Some(_) => self.delay_after(&error, &mut tries),
+                None => None,
+            };
+            match delay {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => return Err(error),
+            }
         }
-        Err(error)
     }
 
     async fn head_blob_without_slot(&self, repo: &str, digest: &Digest) -> Result<Option<u64>> {

@@ -1212,6 +1212,30 @@ fn streams() -> Vec<Case> {
             },
         )
         .counting("PATCH", "/up/1", 3),
+        case(
+            "busy at the end, once",
+            PushOnce,
+            fine,
+            move |_, seen, n| {
+                let busy = || Reply::status(503).with("Retry-After", "0");
+                (on("PUT", "/up/1", seen) && first(n)).then(busy)
+            },
+        )
+        .counting("PUT", "/up/1", 2),
+        case(
+            "busy at the end, each time",
+            PushOnce,
+            |r| status(r, 429),
+            move |_, seen, _| on("PUT", "/up/1", seen).then(|| Reply::status(429)),
+        )
+        .counting("PUT", "/up/1", 3),
+        case("there after all", PushOnce, fine, move |_, seen, _| {
+            if seen.method == "HEAD" {
+                return Some(Reply::ok(content().blob.clone()));
+            }
+            on("PUT", "/up/1", seen).then(|| Reply::status(500))
+        })
+        .counting("PUT", "/up/1", 1),
         case("refused", PushAgain, denied, move |_, seen, _| {
             on("PATCH", "/up/1", seen).then(|| Reply::status(403))
         })
