@@ -34,6 +34,8 @@ const IN_FLIGHT_BYTES: usize = 1 << 20;
 const IN_FLIGHT_PIECES: usize = 64;
 /// So much progress makes the next failure count as the first one again.
 const PROGRESS_BYTES: u64 = 1 << 20;
+/// How often a download begins again because the rest of it cannot be had.
+const MAX_RESTARTS: u32 = 3;
 
 type Piece = (Bytes, OwnedSemaphorePermit);
 
@@ -109,6 +111,7 @@ impl Session {
             size,
             limit,
             sent: 0,
+            restarts: 0,
             pieces: pieces_in,
             credit: Arc::new(Semaphore::new(IN_FLIGHT_BYTES)),
             _slot: slot,
@@ -139,6 +142,8 @@ struct Pump {
     limit: u64,
     /// How many bytes went into the channel.
     sent: u64,
+    /// How often it began again from the first byte.
+    restarts: u32,
     pieces: mpsc::Sender<Result<Piece>>,
     credit: Arc<Semaphore>,
     _slot: ConnectionSlot,
@@ -252,9 +257,21 @@ impl Pump {
         }
     }
 
-    /// Asks for the rest. Returns the answer and how much of it to skip.
+    /// Asks for the rest, or for everything where the rest does not fit. Returns the answer and how
+    /// much of it to skip; whether that is what was sent on, the hash tells.
     async fn resume(&mut self) -> Result<(Response, u64)> {
-        let offset = self.sent;
+        match self.ask_from(self.sent).await {
+            Err(error) if is_out_of_step(&error) && self.restarts < MAX_RESTARTS => {
+                self.restarts += 1;
+                let (response, _) = self.ask_from(0).await?;
+                self.etag = strong_etag(response.headers());
+                Ok((response, self.sent))
+            }
+            answer => answer,
+        }
+    }
+
+    async fn ask_from(&self, offset: u64) -> Result<(Response, u64)> {
         let mut ask = self.ask.clone();
         let mut wanted = vec![StatusCode::OK];
         if offset > 0 {
@@ -300,6 +317,14 @@ impl Pump {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// Tells whether a registry answers a range with something else than the rest.
+fn is_out_of_step(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::Range { .. } | RegistryError::Changed { .. } => true,
+        _ => error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE),
     }
 }
 

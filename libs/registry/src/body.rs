@@ -30,6 +30,14 @@ pub(crate) struct Pace {
     done: AtomicBool,
 }
 
+impl Pace {
+    /// Tells whether the network took the body to its end; of a body of known length nothing is
+    /// taken behind its last byte.
+    pub(crate) fn is_whole(&self, length: Option<u64>) -> bool {
+        self.done.load(Ordering::Relaxed) || length == Some(self.taken.load(Ordering::Relaxed))
+    }
+}
+
 /// What an upload waited for in vain.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stalled {

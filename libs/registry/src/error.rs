@@ -80,6 +80,12 @@ pub enum RegistryError {
         /// How it broke off.
         source: Box<RegistryError>,
     },
+    /// The registry took an upload before all of it was sent: what it has is not the blob.
+    #[error("{url}: the registry answered before the blob ended")]
+    Early {
+        /// The redacted URL.
+        url: String,
+    },
     /// Less came than the floor allows ([`crate::Timeouts::floor_bytes_per_second`]).
     #[error("{method} {url}: slower than {floor_bytes_per_second} bytes per second for {over:?}")]
     TooSlow {

@@ -121,7 +121,7 @@ impl Session {
             return self.try_scheme("https").await;
         }
         let mut https = pin!(self.try_scheme("https"));
-        let mut http = pin!(self.ping("http"));
+        let mut http = pin!(self.probe("http"));
         let mut answered = None;
         let error = loop {
             tokio::select! {
@@ -138,22 +138,25 @@ impl Session {
             Some(plain) => plain,
             None => http.await,
         };
+        let speaks_tls = speaks_http(&error) || matches!(error, RegistryError::HungUp { .. });
+        let plain = match plain {
+            // Who speaks TLS is not one who speaks plain http badly.
+            Err(plain) if plain.is_retryable() && !speaks_tls => self.try_scheme("http").await,
+            plain => plain,
+        };
         match plain {
             Ok(reached) => Ok(reached),
-            // What speaks http within TLS does not speak it without as well.
-            Err(plain) if plain.status().is_none() && error.status().is_some() => Err(error),
-            // Where neither connects, the first failure is the one that was configured for.
-            Err(RegistryError::Connect { .. }) => Err(error),
-            Err(plain) if plain.is_retryable() => self.try_scheme("http").await,
-            Err(plain) => Err(plain),
+            Err(plain) if speaks_http(&plain) => Err(plain),
+            // Where neither answers, the first failure is the one that was configured for.
+            Err(_) => Err(error),
         }
     }
 
     async fn try_scheme(&self, scheme: &str) -> Result<Reached> {
-        self.retrying(|| self.ping(scheme)).await
+        self.retrying(|| self.probe(scheme)).await
     }
 
-    async fn ping(&self, scheme: &str) -> Result<Reached> {
+    async fn probe(&self, scheme: &str) -> Result<Reached> {
         let base = crate::name::base_url(scheme, &self.host.authority)?;
         let mut url = base.clone();
         url.set_path("/v2/");
@@ -270,7 +273,8 @@ impl Session {
             return self.follow(ask, None).await;
         };
         let reached = self.reach().await?;
-        let mut authorization = self.authorize(reached, &reached.challenges, scopes).await?;
+        let asked = self.host.challenges(reached);
+        let mut authorization = self.authorize(reached, &asked, scopes).await?;
         let (mut upgraded, mut renewed) = (false, false);
         loop {
             let response = self.follow(ask, authorization.header()).await?;
@@ -287,10 +291,11 @@ impl Session {
                 (Authorization::Token(issued), _) if !issued.fresh && !renewed => {
                     renewed = true;
                     self.inner.tokens.forget(&issued.key, &issued.header).await;
-                    self.authorize(reached, &reached.challenges, scopes).await?
+                    self.authorize(reached, &asked, scopes).await?
                 }
-                (Authorization::None, _) if reached.challenges.is_empty() && !renewed => {
+                _ if reached.challenges.is_empty() && challenges != asked && !renewed => {
                     renewed = true;
+                    self.host.keep_challenges(&challenges);
                     self.authorize(reached, &challenges, scopes).await?
                 }
                 _ => return Ok(response),
@@ -308,13 +313,12 @@ impl Session {
         scopes: &[String],
     ) -> Result<Option<(HeaderValue, Option<TokenKey>)>> {
         let reached = self.reach().await?;
-        Ok(
-            match self.authorize(reached, &reached.challenges, scopes).await? {
-                Authorization::None => None,
-                Authorization::Fixed(header) => Some((header, None)),
-                Authorization::Token(issued) => Some((issued.header, Some(issued.key))),
-            },
-        )
+        let asked = self.host.challenges(reached);
+        Ok(match self.authorize(reached, &asked, scopes).await? {
+            Authorization::None => None,
+            Authorization::Fixed(header) => Some((header, None)),
+            Authorization::Token(issued) => Some((issued.header, Some(issued.key))),
+        })
     }
 
     /// Answers the first challenge that these credentials can answer.
@@ -413,7 +417,7 @@ impl Session {
             request = request.header(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let timeouts = &self.inner.options.timeouts;
-        let limit = if ask.body.is_some() {
+        let limit = if ask.method == Method::PUT {
             timeouts.commit
         } else {
             timeouts.answer
@@ -541,6 +545,14 @@ fn reached(base: &Url, response: &Response, challenges: Vec<Challenge>) -> Reach
             .get(SIGNATURES_HEADER)
             .is_some_and(|value| value == "1"),
     }
+}
+
+/// Tells whether the error is an answer.
+fn speaks_http(error: &RegistryError) -> bool {
+    matches!(
+        error,
+        RegistryError::Status(_) | RegistryError::Challenge { .. }
+    )
 }
 
 fn challenges_of(response: &Response) -> Result<Vec<Challenge>> {

@@ -1,7 +1,7 @@
 //! One registry: how it was reached, and how much of it is in use.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use config::certs::TlsFiles;
@@ -37,6 +37,8 @@ pub(crate) struct Host {
     pub(crate) tls: TlsFiles,
     pub(crate) connections: Connections,
     pub(crate) reached: OnceCell<Reached>,
+    /// What it asked for later, when the first answer asked for nothing.
+    late_challenges: Mutex<Vec<Challenge>>,
     slots: Arc<Semaphore>,
     limit: usize,
     /// Bytes that went in or out, to tell waiting from standing still.
@@ -59,10 +61,32 @@ impl Host {
             tls,
             connections: Connections::default(),
             reached: OnceCell::new(),
+            late_challenges: Mutex::default(),
             slots: Arc::new(Semaphore::new(limit)),
             limit,
             moved: AtomicU64::new(0),
         }
+    }
+
+    /// Returns the credentials that the registry asks for, as far as it has said so.
+    pub(crate) fn challenges(&self, reached: &Reached) -> Vec<Challenge> {
+        if reached.challenges.is_empty() {
+            self.late().clone()
+        } else {
+            reached.challenges.clone()
+        }
+    }
+
+    /// Keeps what a registry asks for that is open to readers, say: some requests can be made only
+    /// once, and must have their credentials then.
+    pub(crate) fn keep_challenges(&self, late: &[Challenge]) {
+        *self.late() = late.to_vec();
+    }
+
+    fn late(&self) -> MutexGuard<'_, Vec<Challenge>> {
+        self.late_challenges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that `bytes` went in or out.

@@ -168,6 +168,7 @@ impl Session {
             crate::tls::Peer::Redirected
         };
         let pace = Arc::new(Pace::default());
+        let length = content_length(&headers);
         let stream = body::paced(pieces, Arc::clone(&pace), Arc::clone(&self.host));
         let mut request = self
             .client(&upload, peer)?
@@ -207,6 +208,11 @@ impl Session {
         ];
         if !accepted.contains(&response.status()) {
             return Err(self.status_error(&Method::PATCH, response).await);
+        }
+        if !pace.is_whole(length) {
+            return Err(RegistryError::Early {
+                url: redacted(&upload),
+            });
         }
         if response.headers().contains_key(header::LOCATION) {
             location(&response, &Method::PATCH)

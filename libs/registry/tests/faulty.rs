@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use common::script::{End, Reply, Script, Seen};
 use common::{basic, impatient, insecure, manifest_json, noise};
+use config::auth::Credential;
 use config::certs::TlsFiles;
 use oci::{Digest, Tag};
 use registry::{
@@ -563,68 +564,67 @@ fn blobs() -> Vec<Case> {
                 })
             },
         ),
-        get("another range", Blob, is!(E::Range { .. }), |_, _, n| {
-            Some(if first(n) {
-                Reply::Raw(cut_blob(Some(BLOB_BYTES), 123_456), End::Close)
-            } else {
-                Reply::status(206)
-                    .with(
-                        "Content-Range",
-                        format!("bytes 0-{}/{BLOB_BYTES}", BLOB_BYTES - 1),
-                    )
-                    .body(content().blob.clone())
-            })
+        out_of_step("another range", |_| {
+            Reply::status(206)
+                .with(
+                    "Content-Range",
+                    format!("bytes 0-{}/{BLOB_BYTES}", BLOB_BYTES - 1),
+                )
+                .body(content().blob.clone())
         }),
-        get(
-            "206 without a range",
-            Blob,
-            is!(E::Range { .. }),
-            |_, _, n| {
-                Some(if first(n) {
-                    Reply::Raw(cut_blob(Some(BLOB_BYTES), 123_456), End::Close)
-                } else {
-                    Reply::status(206).body(&content().blob[123_456..])
-                })
-            },
-        ),
-        get("another total", Blob, is!(E::Range { .. }), |_, seen, n| {
-            Some(if first(n) {
-                Reply::Raw(cut_blob(Some(BLOB_BYTES), 123_456), End::Close)
-            } else {
-                let from = seen.offset().unwrap();
-                Reply::status(206)
-                    .with(
-                        "Content-Range",
-                        format!("bytes {from}-{}/999999", BLOB_BYTES - 1),
-                    )
-                    .body(&content().blob[from..])
-            })
+        out_of_step("206 without a range", |_| {
+            Reply::status(206).body(&content().blob[CUT..])
         }),
+        out_of_step("another total", |_| {
+            Reply::status(206)
+                .with(
+                    "Content-Range",
+                    format!("bytes {CUT}-{}/999999", BLOB_BYTES - 1),
+                )
+                .body(&content().blob[CUT..])
+        }),
+        out_of_step("another etag", |seen| ranged(seen, "\"f\"")),
+        out_of_step("416", |_| Reply::status(416)),
         get(
-            "another etag",
+            "another blob after 416",
             Blob,
-            is!(E::Changed { .. }),
+            is!(E::DigestMismatch { .. }),
             |_, seen, n| {
-                Some(if first(n) {
-                    Reply::Raw(cut_blob(Some(BLOB_BYTES), 123_456), End::Close)
-                } else {
-                    ranged(seen, "\"f\"")
+                Some(match (first(n), seen.offset()) {
+                    (true, _) => Reply::Raw(cut_blob(Some(BLOB_BYTES), CUT), End::Close),
+                    (_, Some(_)) => Reply::status(416),
+                    (_, None) => Reply::ok(noise(BLOB_BYTES, 2)),
                 })
             },
-        ),
+        )
+        .counting("GET", blob_path(), 3),
         get(
-            "416",
+            "416 and a cut, again and again",
             Blob,
-            |r| status(r, 416),
-            |_, _, n| {
-                Some(if first(n) {
-                    Reply::Raw(cut_blob(Some(BLOB_BYTES), 123_456), End::Close)
-                } else {
-                    Reply::status(416)
+            is!(E::Broken { .. }),
+            |_, seen, _| {
+                Some(match seen.offset() {
+                    None => Reply::Raw(cut_blob(Some(BLOB_BYTES), CUT), End::Close),
+                    Some(_) => Reply::status(416),
                 })
             },
-        ),
+        )
+        .counting("GET", blob_path(), 5),
     ]
+}
+
+/// Where the first answer is cut.
+const CUT: usize = 123_456;
+
+/// A blob whose rest is answered with something else, and which is there as a whole.
+fn out_of_step(name: &'static str, rest: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Case {
+    get(name, Blob, fine, move |_, seen, n| {
+        if first(n) {
+            return Some(Reply::Raw(cut_blob(Some(BLOB_BYTES), CUT), End::Close));
+        }
+        seen.offset().map(|_| rest(seen))
+    })
+    .counting("GET", blob_path(), 3)
 }
 
 fn statuses() -> Vec<Case> {
@@ -1236,6 +1236,18 @@ fn streams() -> Vec<Case> {
             on("PUT", "/up/1", seen).then(|| Reply::status(500))
         })
         .counting("PUT", "/up/1", 1),
+        case(
+            "credentials are asked for on writes only",
+            PushOnce,
+            fine,
+            move |_, seen, _| match seen.method.as_str() {
+                "GET" if seen.target == "/v2/" => Some(Reply::ok("{}")),
+                "GET" | "HEAD" => None,
+                _ if seen.header("authorization").is_some() => None,
+                _ => Some(Reply::status(401).with("WWW-Authenticate", "Basic realm=\"r\"")),
+            },
+        )
+        .counting("PATCH", "/up/1", 1),
         case("refused", PushAgain, denied, move |_, seen, _| {
             on("PATCH", "/up/1", seen).then(|| Reply::status(403))
         })
@@ -1446,6 +1458,67 @@ fn a_reader_that_fails_cancels_the_upload() {
     assert!(matches!(error, E::SizeMismatch { .. }), "{error:?}");
     assert_eq!(server.count("DELETE", "/up/1"), 2);
     assert_eq!(server.count("PUT", "/up/1"), 0);
+}
+
+#[test]
+fn an_answer_before_the_end_makes_no_shorter_blob() {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let (answered, wait) = mpsc::channel();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read_exact(&mut byte).is_err() {
+                    break;
+                }
+                head.push(byte[0]);
+            }
+            let answer = match head.split(|b| *b == b' ').next() {
+                Some(b"GET") => "200 X\r\n",
+                Some(b"POST" | b"PATCH") => "202 X\r\nLocation: /up/1\r\n",
+                Some(b"PUT") => "201 X\r\n",
+                _ => continue,
+            };
+            let answer = format!("HTTP/1.1 {answer}Connection: close\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+            if head.starts_with(b"PATCH") {
+                let _ = answered.send(stream);
+            }
+        }
+    });
+
+    /// Gives a piece, waits until the registry has answered, and has more.
+    struct Slow {
+        answered: mpsc::Receiver<std::net::TcpStream>,
+        reads: usize,
+    }
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.reads += 1;
+            match self.reads {
+                1 => {}
+                2 => drop(self.answered.recv().unwrap()),
+                _ => thread::sleep(Duration::from_millis(20)),
+            }
+            let count = if self.reads < 100 { buffer.len() } else { 0 };
+            buffer[..count].fill(7);
+            Ok(count)
+        }
+    }
+    let client = Client::new(impatient()).unwrap();
+    let endpoint = insecure(&client, &host, Credential::Anonymous);
+    let body = Slow {
+        answered: wait,
+        reads: 0,
+    };
+    let result = endpoint.push_blob("r", body, None, Upload::Stream);
+    assert!(matches!(result, Err(E::Early { .. })), "{result:?}");
 }
 
 #[test]
