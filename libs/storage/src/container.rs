@@ -57,8 +57,8 @@ impl Store {
     /// the container.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::NameTaken`], [`StoreError::BadName`], failures of
-    /// the file system.
+    /// [`StoreError::NotFound`], also when the image was removed meanwhile;
+    /// [`StoreError::NameTaken`], [`StoreError::BadName`], failures of the file system.
     pub fn create_container(&self, new: &NewContainer) -> Result<ContainerRecord> {
         self.check_writable()?;
         let id = random_id()?;
@@ -87,11 +87,12 @@ impl Store {
                 self.checkout(&image.tree, &dir.join("rootfs"))?;
             }
         }
+        let manifest = image.manifest;
         let record = ContainerRecord {
             format: RECORD_FORMAT,
             id: id.clone(),
             name: name.clone(),
-            image: image.manifest,
+            image: manifest,
             chain: image.chain,
             tree: image.tree,
             created: new.now.clone(),
@@ -102,6 +103,8 @@ impl Store {
             .map_err(StoreError::io("writing", &path))?;
         staging.sync()?;
         let _names = self.lock_names()?;
+        // A removal that came first saw no container.
+        self.image(&manifest.to_string())?;
         if let Some(taken) = self
             .container_records()?
             .into_iter()

@@ -10,7 +10,7 @@
 //! 2. `staging-ID.lock`, `trash-ID.lock`: exclusive by the owner of the directory
 //! 3. `commit.lock`: shared while objects and records are put in place or a mount is made,
 //!    exclusive while garbage is moved out
-//! 4. `names.lock`: exclusive while a name, image or container record changes
+//! 4. `names.lock`: exclusive while a name, image or container record changes, or a mount appears
 //!
 //! and a lock is never waited for by who holds a later one. `store.lock` is held alone, while a
 //! store is made.

@@ -87,6 +87,10 @@ impl Store {
                 detached
             }
         };
+        // Only now, so that nobody waits for a copy: from here on a removal sees either no mount yet,
+        // and the image is looked up after it, or the mount.
+        let _names = self.lock_names()?;
+        self.image(&image.manifest.to_string())?;
         fs::create_dir(&path).map_err(StoreError::io("creating", &path))?;
         if let Err(error) = sys::mount::move_mount(&detached, &path) {
             let _ = fs::remove_dir(&path);

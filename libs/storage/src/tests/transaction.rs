@@ -7,9 +7,10 @@ use std::{
 
 use archive::testing::TarBuilder;
 use oci::{Compression, Digest, Reference};
+use tempfile::TempDir;
 
-use super::kit::{content, files_below, image_claiming, image_of, new_image, pull, store};
-use crate::{GcOptions, NewContainer, Store, StoreError, StoreOptions};
+use super::kit::{content, files_below, image_claiming, image_of, is_root, new_image, pull, store};
+use crate::{GcOptions, MountOptions, NewContainer, Store, StoreError, StoreOptions};
 
 fn layer(seed: u64) -> Vec<u8> {
     TarBuilder::new()
@@ -303,6 +304,50 @@ fn kept_blobs_come_back_and_go() {
     store.remove_image("a").unwrap();
     store.gc(&GcOptions::default()).unwrap();
     assert!(store.kept_blob(&image.wanted[0].blob).unwrap().is_none());
+}
+
+/// Runs `make` while the image goes: after it was looked up, before what is made of it appears.
+fn while_the_image_goes<T: Send>(make: impl FnOnce(&Store) -> T + Send) -> (TempDir, Store, T) {
+    let (dir, store) = store();
+    let image = image_of(&[layer(1)]);
+    pull(&store, &image, "a").unwrap();
+    let names = store.lock_names().unwrap();
+    let made = std::thread::scope(|scope| {
+        let making = scope.spawn(|| make(&store));
+        // Long enough for all that does not wait for the lock.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let layout = store.layout();
+        std::fs::remove_file(layout.name_record("docker.io/library/a:latest")).unwrap();
+        std::fs::remove_file(layout.image_record(image.manifest.digest())).unwrap();
+        drop(names);
+        making.join().unwrap()
+    });
+    (dir, store, made)
+}
+
+#[test]
+fn no_container_is_made_of_an_image_that_goes() {
+    let new = NewContainer {
+        image: "a".to_owned(),
+        ..Default::default()
+    };
+    let (_dir, store, made) = while_the_image_goes(|store| store.create_container(&new));
+    assert!(made.unwrap_err().is_not_found());
+    assert_eq!(store.containers().unwrap(), []);
+}
+
+#[test]
+fn no_image_is_mounted_that_goes() {
+    if !is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let (_dir, store, made) = while_the_image_goes(|store| {
+        let image = store.image("a")?;
+        store.mount_image(&image, &MountOptions::default())
+    });
+    assert!(made.unwrap_err().is_not_found());
+    assert_eq!(store.mounts().unwrap(), []);
 }
 
 #[test]
