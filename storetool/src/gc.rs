@@ -41,6 +41,7 @@ struct Collected {
     blobs: u64,
     copies: u64,
     bytes: u64,
+    notes: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
@@ -49,6 +50,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         dry_run: args.dry_run,
     };
     let report = store.gc(&options).context("collecting garbage")?;
+    for note in &report.notes {
+        term::program::say(&format!("storetool: note: {note}\n"));
+    }
     if args.json {
         return Ok(term::json::print(&Collected {
             dry_run: args.dry_run,
@@ -57,6 +61,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
             blobs: report.blobs,
             copies: report.copies,
             bytes: report.bytes,
+            notes: report.notes,
         })?);
     }
     Ok(term::stdout::line(&format!(

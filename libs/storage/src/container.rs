@@ -206,7 +206,9 @@ impl Store {
     /// what is in the trash goes with the next open.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] while a process uses its root file system.
+    /// [`StoreError::InUse`] while a process uses its root file system or something is mounted in
+    /// it. A file that can not be removed: then the container is gone, and [`Store::gc`] names what
+    /// is left of it.
     pub fn remove_container(&self, wanted: &str) -> Result<ContainerRecord> {
         self.check_writable()?;
         let names = self.lock_names()?;
@@ -214,6 +216,14 @@ impl Store {
         let dir = self.layout().container(&container.id);
         if self.is_mounted(&container.id)? {
             umount_busy(&dir.join("rootfs"))?;
+        }
+        // What is mounted there is somebody else's, and must not be emptied.
+        let by = mounts_in(&dir)?;
+        if !by.is_empty() {
+            return Err(StoreError::InUse {
+                what: format!("container {}", container.name),
+                by,
+            });
         }
         // The staging directory is the trash here: it goes when it is dropped.
         let staging = Staging::create(self.layout())?;
@@ -231,6 +241,17 @@ impl Store {
             .iter()
             .any(|mount| mount.container.as_deref() == Some(id)))
     }
+}
+
+/// Lists in words what is mounted in the directory of a container.
+fn mounts_in(dir: &Path) -> Result<Vec<String>> {
+    let dir = fs::canonicalize(dir).map_err(StoreError::io("finding", dir))?;
+    let table =
+        sys::mountinfo::below(&dir).map_err(StoreError::io("reading", "/proc/self/mountinfo"))?;
+    Ok(table
+        .iter()
+        .map(|entry| format!("the mount {}", entry.mount_point.display()))
+        .collect())
 }
 
 /// Gives the upper directory what the root of the image has: overlayfs shows the upper one's.

@@ -32,9 +32,8 @@ use crate::{
     lock::{Held, Kind, LayerLocks},
     object::ObjectId,
     record::{self, BlobRecord, ContainerRecord, ImageRecord, LayerRecord},
-    remove,
     splitstream::StreamReader,
-    staging::unique,
+    staging::{clear_abandoned, unique},
     tree::Tree,
 };
 
@@ -46,7 +45,7 @@ pub struct GcOptions {
 }
 
 /// What a collection removed, or would.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GcReport {
     /// Layers.
     pub layers: u64,
@@ -58,6 +57,8 @@ pub struct GcReport {
     pub copies: u64,
     /// Bytes of all of them.
     pub bytes: u64,
+    /// What is no longer wanted and could not be deleted, in words; the next open tries again.
+    pub notes: Vec<String>,
 }
 
 /// What is needed.
@@ -101,7 +102,7 @@ impl Store {
                 holder: None,
             });
         };
-        let report = {
+        let mut report = {
             let _commit = self.lock_commit(Kind::Exclusive)?;
             let live = self.mark_with(&mut seen)?;
             let garbage = self.candidates(&live)?;
@@ -113,8 +114,9 @@ impl Store {
             self.clear_mount_points()?;
             garbage.report()
         };
-        remove::tree(&trash)?;
-        owner.remove();
+        // Without its owner the trash is as any that was left behind.
+        drop(owner);
+        report.notes = clear_abandoned(self.layout())?;
         Ok(report)
     }
 
@@ -305,6 +307,7 @@ impl Garbage {
             blobs: self.blobs,
             copies: self.copies,
             bytes: self.bytes,
+            notes: Vec::new(),
         }
     }
 

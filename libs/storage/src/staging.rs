@@ -102,7 +102,11 @@ impl Drop for Staging {
 }
 
 /// Removes the staging directories whose owners are gone, and what lies in the trash.
-pub(crate) fn clear_abandoned(layout: &Layout) -> Result<()> {
+///
+/// Returns, in words, what could not be removed: a file that is immutable, or something mounted
+/// below. It stays for the next attempt, as nobody shall be kept from work by what is not wanted.
+pub(crate) fn clear_abandoned(layout: &Layout) -> Result<Vec<String>> {
+    let mut left = Vec::new();
     for (dir, prefix) in [(layout.staging(), "staging"), (layout.trash(), "trash")] {
         let entries = fs::read_dir(&dir).map_err(StoreError::io("listing", &dir))?;
         for entry in entries {
@@ -112,12 +116,23 @@ pub(crate) fn clear_abandoned(layout: &Layout) -> Result<()> {
             };
             let lock = layout.lock(&format!("{prefix}-{id}.lock"));
             if let Some(held) = Held::attempt(&lock, Kind::Exclusive)? {
-                remove::tree(&entry.path())?;
-                held.remove();
+                match remove::tree(&entry.path()) {
+                    Ok(()) => held.remove(),
+                    Err(error) => left.push(in_words(&error)),
+                }
             }
         }
     }
-    clear_lock_files(layout)
+    clear_lock_files(layout)?;
+    left.sort();
+    Ok(left)
+}
+
+fn in_words(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 /// Removes lock files that a killed process left without its directory.

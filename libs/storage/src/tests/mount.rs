@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use archive::testing::{RawHeader, TarBuilder};
 
 use super::kit::{Seen, content, image_of, is_root, pull, rich_layer, store, store_with, walk};
-use crate::{DriverKind, MountOptions, NewContainer, Store, StoreError};
+use crate::{DriverKind, GcOptions, MountOptions, NewContainer, Store, StoreError, StoreOptions};
 
 fn upper_layer() -> Vec<u8> {
     TarBuilder::new()
@@ -253,4 +253,63 @@ fn trees_differ_where_layers_changed_them() {
             "Added usr/lib/new",
         ]
     );
+}
+
+/// A container with a file that can not be removed, and one in which something is mounted.
+#[test]
+fn what_can_not_be_removed_keeps_nobody_from_work() {
+    if !is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let (dir, store) = store();
+    pull(&store, &image_of(&[rich_layer()]), "a").unwrap();
+    let create = |name: &str| {
+        let new = NewContainer {
+            image: "a".to_owned(),
+            name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        store.create_container(&new).unwrap();
+        store.mount_container(name).unwrap().path
+    };
+    let run = |program: &str, args: &[&std::ffi::OsStr]| {
+        let status = Command::new(program).args(args).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let host = dir.path().join("host");
+    fs::create_dir(&host).unwrap();
+    fs::write(host.join("precious"), "x").unwrap();
+    let point = create("mounted").join("tmp");
+    if !run("mount", &["--bind".as_ref(), host.as_ref(), point.as_ref()]) {
+        println!("skipped: mounting is not allowed here");
+        return;
+    }
+    let error = store.remove_container("mounted").unwrap_err();
+    assert!(
+        matches!(&error, StoreError::InUse { by, .. } if by[0].ends_with("/rootfs/tmp")),
+        "{error}"
+    );
+    assert!(run("umount", &[point.as_ref()]));
+    store.remove_container("mounted").unwrap();
+    assert!(host.join("precious").exists());
+
+    let file = create("immutable").join("etc/big");
+    if !run("chattr", &["+i".as_ref(), file.as_ref()]) {
+        println!("skipped: the file system has no immutable files");
+        return;
+    }
+    let said = store.remove_container("immutable").unwrap_err();
+    assert!(matches!(said, StoreError::Io { .. }), "{said}");
+    assert_eq!(store.containers().unwrap(), []);
+    let store = Store::open(&StoreOptions::new(store.root())).unwrap();
+    let notes = store.gc(&GcOptions::default()).unwrap().notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("Operation not permitted"), "{notes:?}");
+    let left = fs::read_dir(store.layout().staging()).unwrap().next();
+    let left = left.unwrap().unwrap().path();
+    // It fails on devices, which have no such flag.
+    run("chattr", &["-Rf".as_ref(), "-i".as_ref(), left.as_ref()]);
+    assert_eq!(store.gc(&GcOptions::default()).unwrap().notes, [""; 0]);
+    assert!(!left.exists());
 }
