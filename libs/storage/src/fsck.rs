@@ -4,6 +4,8 @@
 //! reported missing; check a store that is at rest. Every byte is read, objects even twice: once
 //! by their own name and once as part of the layers that they belong to.
 
+mod manifest;
+
 use std::{
     collections::{BTreeSet, HashSet},
     fmt, fs,
@@ -366,6 +368,7 @@ impl Check<'_> {
         let mut tar = TarReader::open(objects, &layer.stream)?;
         let mut digester = Digester::new(Algorithm::Sha256);
         let mut buffer = vec![0; BUFFER_BYTES];
+        let mut tar_bytes = 0;
         loop {
             let length =
                 tar.read(&mut buffer)
@@ -377,6 +380,7 @@ impl Check<'_> {
                 break;
             }
             self.bytes.fetch_add(length as u64, Ordering::Relaxed);
+            tar_bytes += length as u64;
             digester.update(buffer.get(..length).unwrap_or_default());
         }
         let actual = DiffId(digester.finish());
@@ -384,6 +388,12 @@ impl Check<'_> {
             self.found(Finding::LayerCorrupt {
                 layer: layer.diff_id.to_string(),
                 actual: actual.to_string(),
+            });
+        }
+        if tar_bytes != layer.tar_bytes {
+            self.found(Finding::RecordDamaged {
+                path: text(&self.store.layout().layer_record(&layer.diff_id)),
+                reason: format!("its tar has {tar_bytes} bytes"),
             });
         }
         Ok(())
@@ -394,12 +404,16 @@ impl Check<'_> {
         self.each(images, |image| {
             let name = image.manifest.to_string();
             let mut merged = Vec::new();
+            let mut tar_bytes = 0;
             for wanted in &image.layers {
                 match layers.iter().find(|layer| layer.diff_id == wanted.diff_id) {
-                    Some(layer) => merged.push(MergeLayer {
-                        diff_id: layer.diff_id,
-                        stream: layer.stream,
-                    }),
+                    Some(layer) => {
+                        tar_bytes += layer.tar_bytes;
+                        merged.push(MergeLayer {
+                            diff_id: layer.diff_id,
+                            stream: layer.stream,
+                        });
+                    }
                     None => self.found(Finding::LayerMissing {
                         layer: wanted.diff_id.to_string(),
                         image: name.clone(),
@@ -408,10 +422,7 @@ impl Check<'_> {
             }
             let diff_ids: Vec<DiffId> = image.layers.iter().map(|layer| layer.diff_id).collect();
             if ChainId::of(&diff_ids) != image.chain {
-                self.found(Finding::RecordDamaged {
-                    path: text(&layout.image_record(&image.manifest)),
-                    reason: "its chain is not that of its layers".to_owned(),
-                });
+                self.record_damaged(image, "its chain is not that of its layers".to_owned());
             }
             self.link(
                 &layout.image(&image.tree),
@@ -421,9 +432,11 @@ impl Check<'_> {
                 &layout.image_ref(&image.chain),
                 &Path::new("../..").join(image.tree.hex()),
             );
-            if merged.len() == image.layers.len() {
+            let whole = merged.len() == image.layers.len();
+            if whole {
                 self.tree(image, &merged);
             }
+            self.sources(image, whole.then_some(tar_bytes));
             let blobs = [&image.manifest, &image.config]
                 .into_iter()
                 .chain(&image.signatures);
@@ -435,6 +448,13 @@ impl Check<'_> {
                     });
                 }
             }
+        });
+    }
+
+    fn record_damaged(&self, image: &ImageRecord, reason: String) {
+        self.found(Finding::RecordDamaged {
+            path: text(&self.store.layout().image_record(&image.manifest)),
+            reason,
         });
     }
 

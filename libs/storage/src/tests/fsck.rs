@@ -54,6 +54,43 @@ fn flip(path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
+fn edit(path: &Path, change: fn(&mut serde_json::Value)) {
+    let mut record = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    change(&mut record);
+    fs::write(path, record.to_string()).unwrap();
+}
+
+/// What one image is made of in the record of another: all of it fits together, but not to the
+/// manifest.
+#[test]
+fn a_record_with_the_layers_of_another_image_is_found() {
+    let (_dir, store) = filled();
+    let other = image_of(&[TarBuilder::new().file("z", &content(9, 500)).end()]);
+    pull(&store, &other, "other").unwrap();
+    assert_eq!(kinds(&store), [""; 0]);
+    let path = |name| {
+        let image = store.image(name).unwrap();
+        store.layout().image_record(&image.manifest)
+    };
+    let read = |name| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(path(name)).unwrap()).unwrap()
+    };
+    let (mut one, two) = (read("img"), read("other"));
+    for member in ["layers", "chain", "tree", "tree_bytes", "size_bytes"] {
+        one[member] = two[member].clone();
+    }
+    fs::write(path("img"), one.to_string()).unwrap();
+    let report = store.fsck(&Default::default()).unwrap();
+    let words: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    for reason in [
+        "its manifest has other layers",
+        "its configuration has other layers",
+    ] {
+        assert!(words.iter().any(|line| line.ends_with(reason)), "{words:?}");
+    }
+    assert_eq!(words.len(), 2);
+}
+
 #[test]
 fn planted_faults_are_found() {
     type Plant = fn(&Store) -> PathBuf;
@@ -98,6 +135,10 @@ fn planted_faults_are_found() {
         fs::write(path, "").unwrap();
     };
     let remove: fn(&Path) = |path| fs::remove_file(path).unwrap();
+    let other_tar: fn(&Path) = |path| edit(path, |record| record["tar_bytes"] = 7.into());
+    let other_machine: fn(&Path) = |path| edit(path, |record| record["architecture"] = "x".into());
+    let other_blob: fn(&Path) =
+        |path| edit(path, |record| record["layers"][0]["size_bytes"] = 7.into());
     type Case = (&'static str, Plant, fn(&Path), &'static [&'static str]);
     let cases: Vec<Case> = vec![
         (
@@ -140,6 +181,24 @@ fn planted_faults_are_found() {
             layer_record,
             remove,
             &["layer-missing"],
+        ),
+        (
+            "layer record of another size",
+            layer_record,
+            other_tar,
+            &["record-damaged"],
+        ),
+        (
+            "image record of another platform",
+            image,
+            other_machine,
+            &["record-damaged"],
+        ),
+        (
+            "image record of another blob",
+            image,
+            other_blob,
+            &["record-damaged"],
         ),
         ("stream link gone", link, remove, &["link-wrong"]),
         ("tree ref gone", chain, remove, &["link-wrong"]),
