@@ -503,6 +503,31 @@ fn archives_go_out_and_come_in_through_pipes() {
     );
 }
 
+/// The layers are there, without their blobs: these alone are fetched again.
+#[test]
+fn blobs_to_keep_are_fetched_for_layers_that_are_there() {
+    let (world, one, _) = World::filled();
+    let kept = |name| {
+        world.json(&[
+            "pull",
+            "--json",
+            "--keep-blobs",
+            "--name",
+            name,
+            "oci:layout:one",
+        ])
+    };
+    let pulled = kept("app:1");
+    assert_eq!(pulled["layers_fetched"], 1);
+    assert_eq!(pulled["bytes_new"], 0);
+    assert_eq!(kept("app:1")["layers_fetched"], 0);
+    world.out(&["export", "-q", "-o", "one.tar", "app:1"]);
+    world.out(&["rm", "app:1"]);
+    let imported = world.out(&["import", "-q", "--name", "app:1", "one.tar"]);
+    assert_eq!(imported, format!("{one}\n"));
+    assert_eq!(world.json(&["fsck", "--json"])["findings"], json!([]));
+}
+
 #[test]
 fn garbage_goes_and_damage_is_found() {
     let (world, ..) = World::filled();

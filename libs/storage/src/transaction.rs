@@ -121,15 +121,19 @@ pub struct Totals {
 pub struct Transaction {
     store: Store,
     wanted: Vec<WantedLayer>,
-    /// Places of the first layer of each diff id that is not in the store.
+    /// Places of the first layer of each diff id that is not in the store, and of the first of
+    /// each blob that is to be kept and is not there.
     missing: Vec<usize>,
-    imported: Mutex<BTreeMap<DiffId, (Imported, Compression)>>,
+    imported: Mutex<Done>,
     objects: ObjectWriter,
     keep_blobs: bool,
     staging: Staging,
     /// Held until the staging directory is gone.
     _locks: LayerLocks,
 }
+
+/// The layers that were imported, with the blobs that each came from.
+type Done = BTreeMap<DiffId, (Imported, BTreeMap<Digest, Compression>)>;
 
 impl Store {
     /// Begins a transaction: takes the lock of each layer in the order of diff ids, waiting for
@@ -225,10 +229,30 @@ impl Store {
 
 impl Transaction {
     /// Keeps the compressed blobs of layers as well, so that the manifest can be exported as it
-    /// is.
+    /// is. Those that are not there have to be imported, also of layers that are.
     #[must_use]
     pub fn keep_blobs(mut self, keep: bool) -> Self {
         self.keep_blobs = keep;
+        if keep {
+            let wanted = &self.wanted;
+            let is_missing = |place: &usize| self.missing.contains(place);
+            let mut seen: BTreeSet<Digest> = wanted
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| is_missing(place))
+                .map(|(_, layer)| layer.blob)
+                .collect();
+            let layout = self.store.layout();
+            self.missing.extend(
+                wanted
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, layer)| seen.insert(layer.blob))
+                    .filter(|(_, layer)| !layout.blob(&layer.blob).exists())
+                    .map(|(place, _)| place),
+            );
+            self.missing.sort_unstable();
+        }
         self
     }
 
@@ -238,7 +262,7 @@ impl Transaction {
     }
 
     /// Returns the places of the layers that have to be imported. A layer that occurs twice is
-    /// named once.
+    /// named once, unless two blobs of it are to be kept.
     pub fn missing(&self) -> Vec<usize> {
         self.missing.clone()
     }
@@ -294,7 +318,10 @@ impl Transaction {
             files: imported.files,
         };
         self.done()
-            .insert(imported.diff_id, (imported, compression));
+            .entry(imported.diff_id)
+            .or_insert_with(|| (imported, BTreeMap::new()))
+            .1
+            .insert(wanted.blob, compression);
         Ok(result)
     }
 
@@ -606,24 +633,24 @@ impl Transaction {
         let mut staged = Vec::new();
         let mut seen = BTreeSet::new();
         for wanted in &self.wanted {
+            // Into the blob of a layer that the store had from another one nobody looked.
+            let Some((imported, blobs)) = done.get(&wanted.diff_id) else {
+                continue;
+            };
+            let Some(compression) = blobs.get(&wanted.blob) else {
+                continue;
+            };
+            if seen.insert(&wanted.diff_id) {
+                let to = layout.layer_record(&wanted.diff_id);
+                staged.push(self.stage_record(&to, &layer_record(imported, wanted))?);
+            }
             let blob = BlobRecord {
                 format: RECORD_FORMAT,
                 blob: wanted.blob,
                 size_bytes: wanted.size,
-                compression: match done.get(&wanted.diff_id) {
-                    Some((_, compression)) => compression_word(*compression).to_owned(),
-                    // The store had the layer from another blob: nobody looked into this one.
-                    None => continue,
-                },
+                compression: compression_word(*compression).to_owned(),
                 diff_id: wanted.diff_id,
             };
-            if !seen.insert(&wanted.diff_id) {
-                continue;
-            }
-            if let Some((imported, _)) = done.get(&wanted.diff_id) {
-                let to = layout.layer_record(&wanted.diff_id);
-                staged.push(self.stage_record(&to, &layer_record(imported, wanted))?);
-            }
             staged.push(self.stage_record(&layout.blob_record(&wanted.blob), &blob)?);
         }
         Ok(staged)
@@ -658,7 +685,7 @@ impl Transaction {
             .join(format!("{}-{}", digest.algorithm().name(), digest.hex()))
     }
 
-    fn done(&self) -> MutexGuard<'_, BTreeMap<DiffId, (Imported, Compression)>> {
+    fn done(&self) -> MutexGuard<'_, Done> {
         self.imported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
