@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs, io,
     os::unix::{
         ffi::OsStrExt,
@@ -46,43 +46,62 @@ pub struct Change {
 /// Lists what one would have to change in `old` to get `new`, sorted by path.
 pub fn trees(old: &Tree, new: &Tree) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut queue = vec![(old.root(), new.root())];
-    while let Some((old, new)) = queue.pop() {
-        if !same(&old, &new) {
-            changes.push(Change {
-                path: new.path(),
-                kind: ChangeKind::Changed,
-            });
-        }
-        let mut theirs: BTreeMap<&OsStr, Entry<'_>> =
-            old.entries().map(|entry| (entry.name(), entry)).collect();
-        for entry in new.entries() {
-            match theirs.remove(entry.name()) {
-                Some(before) => queue.push((before, entry)),
-                None => added(entry, &mut changes),
-            }
-        }
-        for entry in theirs.into_values() {
-            changes.push(Change {
-                path: entry.path(),
-                kind: ChangeKind::Deleted,
-            });
-        }
-    }
+    compare(old.root(), new.root(), Vec::new(), &mut changes);
     changes.sort();
     changes
 }
 
-/// Adds an entry and all below it.
-fn added(entry: Entry<'_>, changes: &mut Vec<Change>) {
-    let mut queue = vec![entry];
-    while let Some(entry) = queue.pop() {
+/// Compares two entries, and all below them, which are or would be at `path`.
+fn compare<'a>(old: Entry<'a>, new: Entry<'a>, path: Vec<u8>, changes: &mut Vec<Change>) {
+    let mut queue = vec![(old, new, path)];
+    while let Some((old, new, path)) = queue.pop() {
+        let mut theirs: BTreeMap<&OsStr, Entry<'_>> =
+            old.entries().map(|entry| (entry.name(), entry)).collect();
+        for entry in new.entries() {
+            let child = below(&path, entry.name());
+            match theirs.remove(entry.name()) {
+                Some(before) => queue.push((before, entry, child)),
+                None => added(entry, child, changes),
+            }
+        }
+        for name in theirs.into_keys() {
+            changes.push(Change {
+                path: below(&path, name),
+                kind: ChangeKind::Deleted,
+            });
+        }
+        if !same(&old, &new) {
+            changes.push(Change {
+                path,
+                kind: ChangeKind::Changed,
+            });
+        }
+    }
+}
+
+/// Adds an entry, which is at `path`, and all below it.
+fn added(entry: Entry<'_>, path: Vec<u8>, changes: &mut Vec<Change>) {
+    let mut queue = vec![(entry, path)];
+    while let Some((entry, path)) = queue.pop() {
+        queue.extend(
+            entry
+                .entries()
+                .map(|entry| (entry, below(&path, entry.name()))),
+        );
         changes.push(Change {
-            path: entry.path(),
+            path,
             kind: ChangeKind::Added,
         });
-        queue.extend(entry.entries());
     }
+}
+
+fn below(path: &[u8], name: &OsStr) -> Vec<u8> {
+    let mut child = path.to_vec();
+    if !child.is_empty() {
+        child.push(b'/');
+    }
+    child.extend_from_slice(name.as_bytes());
+    child
 }
 
 /// Compares everything but the entries of directories.
@@ -107,53 +126,88 @@ impl Store {
             DriverKind::Vfs => (dir.join("rootfs"), true),
         };
         let mut changes = Vec::new();
-        let mut queue = vec![(Some(tree.root()), root, Vec::new())];
-        while let Some((entry, path, name)) = queue.pop() {
-            directory(entry, &path, &name, whole, &mut changes, &mut queue)
-                .map_err(StoreError::io("reading", &path))?;
+        let mut queue = vec![Directory {
+            before: Some(tree.root()),
+            lower: Some(tree.root()),
+            moved: false,
+            path: root,
+            name: Vec::new(),
+        }];
+        while let Some(dir) = queue.pop() {
+            let path = dir.path.clone();
+            directory(dir, whole, &tree, &mut changes, &mut queue)
+                .map_err(StoreError::io("reading", path))?;
         }
         changes.sort();
         Ok(changes)
     }
 }
 
-type Queue<'a> = Vec<(Option<Entry<'a>>, PathBuf, Vec<u8>)>;
+/// A directory of a container.
+struct Directory<'a> {
+    /// What the image has at this path, when that is a directory.
+    before: Option<Entry<'a>>,
+    /// The directory of the image whose entries show through.
+    lower: Option<Entry<'a>>,
+    /// `lower` is another one than `before`.
+    moved: bool,
+    path: PathBuf,
+    name: Vec<u8>,
+}
 
 /// Compares one directory with what the image has there.
 ///
 /// With `whole` the directory is a complete copy; without, it is overlayfs's upper directory:
-/// what is not in it is unchanged, and a character device 0:0 is a deletion.
+/// what is not in it is that of the image, a character device 0:0 is a deletion, and a directory
+/// that was renamed says where the rest of it is in the image.
 fn directory<'a>(
-    image: Option<Entry<'a>>,
-    path: &Path,
-    name: &[u8],
+    dir: Directory<'a>,
     whole: bool,
+    image: &'a Tree,
     changes: &mut Vec<Change>,
-    queue: &mut Queue<'a>,
+    queue: &mut Vec<Directory<'a>>,
 ) -> io::Result<()> {
-    let opaque = !whole && is_opaque(path);
-    let mut theirs: BTreeMap<&OsStr, Entry<'a>> = match image {
-        Some(image) if whole || opaque => {
-            image.entries().map(|entry| (entry.name(), entry)).collect()
-        }
-        _ => BTreeMap::new(),
+    let hidden = whole || overlay_xattr(&dir.path, "opaque").is_some_and(|value| value == b"y");
+    let lower = dir.lower.filter(|_| !hidden);
+    // Where the image's own entries show through, what is not in the directory is unchanged.
+    let unchanged_rest = !hidden && !dir.moved;
+    let entries = |dir: Option<Entry<'a>>| -> BTreeMap<&'a OsStr, Entry<'a>> {
+        dir.filter(|_| !unchanged_rest)
+            .into_iter()
+            .flat_map(|dir| dir.entries())
+            .map(|entry| (entry.name(), entry))
+            .collect()
     };
-    for entry in fs::read_dir(path)? {
+    let (mut gone, mut shown) = (entries(dir.before), entries(lower));
+    for entry in fs::read_dir(&dir.path)? {
         let entry = entry?;
-        let mut below = name.to_vec();
-        if !below.is_empty() {
-            below.push(b'/');
-        }
-        below.extend_from_slice(entry.file_name().as_bytes());
+        let name = entry.file_name();
+        let path = below(&dir.name, &name);
         let meta = entry.metadata()?;
-        theirs.remove(entry.file_name().as_os_str());
-        let before = image.and_then(|image| image.child(entry.file_name().as_bytes()));
+        gone.remove(name.as_os_str());
+        shown.remove(name.as_os_str());
+        let before = dir.before.and_then(|image| image.child(name.as_bytes()));
         let kind = if !whole && meta.file_type().is_char_device() && meta.rdev() == 0 {
+            if before.is_none() {
+                continue;
+            }
             ChangeKind::Deleted
         } else {
             if meta.is_dir() {
-                let same_dir = before.filter(Entry::is_dir);
-                queue.push((same_dir, entry.path(), below.clone()));
+                let redirect = (!whole)
+                    .then(|| overlay_xattr(&entry.path(), "redirect"))
+                    .flatten();
+                let below = match &redirect {
+                    Some(target) => redirected(target, lower, image),
+                    None => lower.and_then(|lower| lower.child(name.as_bytes())),
+                };
+                queue.push(Directory {
+                    before: before.filter(Entry::is_dir),
+                    lower: below.filter(Entry::is_dir),
+                    moved: hidden || dir.moved || redirect.is_some(),
+                    path: entry.path(),
+                    name: path.clone(),
+                });
             }
             match before {
                 None => ChangeKind::Added,
@@ -161,23 +215,48 @@ fn directory<'a>(
                 Some(_) => ChangeKind::Changed,
             }
         };
-        changes.push(Change { path: below, kind });
+        changes.push(Change { path, kind });
     }
-    for entry in theirs.into_values() {
+    for (name, entry) in shown {
+        let path = below(&dir.name, name);
+        match gone.remove(name) {
+            Some(before) => compare(before, entry, path, changes),
+            None => added(entry, path, changes),
+        }
+    }
+    for name in gone.into_keys() {
         changes.push(Change {
-            path: entry.path(),
+            path: below(&dir.name, name),
             kind: ChangeKind::Deleted,
         });
     }
     Ok(())
 }
 
-fn is_opaque(path: &Path) -> bool {
-    sys::xattr::llistxattr(path).is_ok_and(|xattrs| {
-        xattrs
-            .iter()
-            .any(|(name, value)| name == "trusted.overlay.opaque" && value == b"y")
-    })
+/// Finds the directory of the image that a renamed one shows: from the root, or beside the
+/// directories of `lower`.
+fn redirected<'a>(target: &[u8], lower: Option<Entry<'a>>, image: &'a Tree) -> Option<Entry<'a>> {
+    let start = match target.first() {
+        Some(b'/') => Some(image.root()),
+        _ => lower,
+    };
+    target
+        .split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty())
+        .try_fold(start?, |dir, name| dir.child(name))
+}
+
+/// Reads an attribute of overlayfs.
+fn overlay_xattr(path: &Path, name: &str) -> Option<Vec<u8>> {
+    let xattrs = sys::xattr::llistxattr(path).ok()?;
+    let is_it = |full: &OsString| {
+        full.to_str()
+            .and_then(|full| full.strip_prefix("trusted.overlay."))
+            == Some(name)
+    };
+    xattrs
+        .into_iter()
+        .find_map(|(full, value)| is_it(&full).then_some(value))
 }
 
 /// Compares a file with what the image has; directories by metadata alone.
@@ -218,7 +297,7 @@ fn packed(meta: &fs::Metadata) -> u64 {
 
 impl ObjectId {
     /// The digest of a file's content, also when it stands in the tree.
-    fn of_entry(entry: &Entry<'_>) -> Option<Self> {
+    pub(crate) fn of_entry(entry: &Entry<'_>) -> Option<Self> {
         match entry.kind() {
             Kind::External { id, .. } => Some(*id),
             Kind::Inline(bytes) => Some(Self::of(bytes)),

@@ -152,6 +152,57 @@ fn privileged_drivers_give_one_tree() {
     assert_eq!(names, ["security.capability", "user.comment"]);
 }
 
+/// A renamed directory has its entries in the image alone, under the old name.
+#[test]
+fn privileged_changes_list_what_is_in_renamed_directories() {
+    let Some((_one_dir, one, _other_dir, other)) = both() else {
+        return;
+    };
+    let layer = TarBuilder::new()
+        .dir("etc/")
+        .file("etc/a", b"a")
+        .file("etc/b", b"b")
+        .dir("etc/sub/")
+        .file("etc/sub/c", b"c")
+        .dir("var/")
+        .file("var/d", b"d")
+        .end();
+    for store in [&one, &other] {
+        pull(store, &image_of(std::slice::from_ref(&layer)), "a").unwrap();
+        let container = store
+            .create_container(&NewContainer {
+                image: "a".to_owned(),
+                ..Default::default()
+            })
+            .unwrap();
+        let root = store.mount_container(&container.id).unwrap().path;
+        fs::rename(root.join("etc"), root.join("etc2")).unwrap();
+        fs::remove_file(root.join("etc2/b")).unwrap();
+        fs::write(root.join("etc2/new"), "new").unwrap();
+        fs::rename(root.join("etc2/sub"), root.join("var/moved")).unwrap();
+        store.umount_container(&container.id).unwrap();
+        let changes: Vec<String> = store
+            .container_changes(&container)
+            .unwrap()
+            .into_iter()
+            .map(|it| format!("{:?} {}", it.kind, String::from_utf8_lossy(&it.path)))
+            .collect();
+        assert_eq!(
+            changes,
+            [
+                "Deleted etc",
+                "Added etc2",
+                "Added etc2/a",
+                "Added etc2/new",
+                "Added var/moved",
+                "Added var/moved/c",
+            ],
+            "{}",
+            store.driver()
+        );
+    }
+}
+
 /// GNU tar unpacks a layer without whiteouts; the tree is the same.
 #[test]
 fn privileged_tree_is_that_of_gnu_tar() {
