@@ -8,15 +8,16 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     fs::File,
+    io::Read,
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
-        unix::ffi::OsStrExt,
+        unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid},
+    fs::{AtFlags, FileType, Gid, Mode, OFlags, SeekFrom, Timespec, Timestamps, Uid},
     io::Errno,
 };
 
@@ -182,9 +183,8 @@ impl Writer<'_> {
             self.reflink = false;
         }
         let copied = match &mut content {
-            // The kernel copies between files.
-            Content::Object(object) => std::io::copy(object, &mut file),
-            Content::Inline(bytes) => std::io::copy(bytes, &mut file),
+            Content::Object(object) => copy_sparse(object, &mut file),
+            Content::Inline(bytes) => std::io::copy(bytes, &mut file).map(drop),
         };
         copied.map_err(StoreError::io("writing", self.full(path)))?;
         Ok(file)
@@ -285,6 +285,30 @@ impl Writer<'_> {
         }
         rustix::fs::utimensat(dir, name, &times(meta), AtFlags::SYMLINK_NOFOLLOW).map_err(fail())
     }
+}
+
+/// Copies an object and leaves its holes what they are: a file of a layer may be some bytes and a
+/// terabyte of nothing.
+fn copy_sparse(from: &mut File, to: &mut File) -> std::io::Result<()> {
+    let meta = from.metadata()?;
+    if meta.blocks() * 512 >= meta.len() {
+        // The kernel copies between files.
+        return std::io::copy(from, to).map(drop);
+    }
+    let mut end = 0;
+    loop {
+        let start = match rustix::fs::seek(&*from, SeekFrom::Data(end)) {
+            Ok(start) => start,
+            // Nothing but a hole is left.
+            Err(Errno::NXIO) => break,
+            Err(errno) => return Err(errno.into()),
+        };
+        end = rustix::fs::seek(&*from, SeekFrom::Hole(start))?;
+        rustix::fs::seek(&*from, SeekFrom::Start(start))?;
+        rustix::fs::seek(&*to, SeekFrom::Start(start))?;
+        std::io::copy(&mut (&*from).take(end - start), to)?;
+    }
+    to.set_len(meta.len())
 }
 
 /// Attributes of the `user` namespace need a file system that has them and a file or directory;

@@ -273,6 +273,31 @@ fn extracting_needs_no_mount() {
 }
 
 #[test]
+fn holes_stay_holes() {
+    use std::os::unix::fs::MetadataExt;
+
+    let (_dir, store) = store();
+    let (size, data) = (64_u64 << 20, content(5, 4096));
+    let map = [(8192, 2048), (size - 2048, 2048)];
+    let layer = TarBuilder::new()
+        .gnu_sparse("sparse", &map, size, &data)
+        .end();
+    let (record, _) = pull(&store, &image_of(&[layer]), "a").unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let target = out.path().join("out");
+    let tree = store.tree(&record).unwrap();
+    tree.extract("".as_ref(), &target).unwrap();
+    let meta = fs::metadata(target.join("sparse")).unwrap();
+    assert_eq!(meta.len(), size);
+    assert!(meta.blocks() * 512 < 1 << 20, "{} blocks", meta.blocks());
+    let read = fs::read(target.join("sparse")).unwrap();
+    assert_eq!(read[8192..8192 + 2048], data[..2048]);
+    assert_eq!(read[read.len() - 2048..], data[2048..]);
+    let zeros = read.iter().filter(|byte| **byte == 0).count();
+    assert!(zeros as u64 >= size - 4096);
+}
+
+#[test]
 fn trees_differ_where_layers_changed_them() {
     let (_dir, store) = store();
     let (one, _) = pull(&store, &image_of(&[rich_layer()]), "a").unwrap();
