@@ -39,16 +39,36 @@ pub(crate) struct LeftOut {
 
 impl LeftOut {
     /// Says it in words; nothing when nothing was left out.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(mut self) -> Vec<String> {
+        self.words()
+            .into_iter()
+            .filter(|(count, _)| **count > 0)
+            .map(|(count, text)| format!("{count} {text}"))
+            .collect()
+    }
+
+    /// Reads [`LeftOut::notes`] back; other words say nothing.
+    pub(crate) fn of_notes(notes: &[String]) -> Self {
+        let mut left_out = Self::default();
+        for note in notes {
+            for (count, text) in left_out.words() {
+                if let Some(number) = note.strip_suffix(text) {
+                    *count = number.trim_end().parse().unwrap_or(0);
+                }
+            }
+        }
+        left_out
+    }
+
+    fn words(&mut self) -> [(&mut u64, &'static str); 3] {
         [
-            (self.owners, "files belong to you instead of their owner"),
-            (self.devices, "devices were left out"),
-            (self.xattrs, "extended attributes were left out"),
+            (
+                &mut self.owners,
+                "files belong to you instead of their owner",
+            ),
+            (&mut self.devices, "devices were left out"),
+            (&mut self.xattrs, "extended attributes were left out"),
         ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, text)| format!("{count} {text}"))
-        .collect()
     }
 }
 

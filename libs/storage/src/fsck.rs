@@ -1,13 +1,14 @@
-//! Checking everything: objects, streams, trees, blobs, records, links.
+//! Checking everything: objects, streams, trees, blobs, records, links, copies.
 //!
 //! Nothing is changed and no lock is taken, so what a pull or collection moves meanwhile may be
 //! reported missing; check a store that is at rest. Every byte is read, objects even twice: once
 //! by their own name and once as part of the layers that they belong to.
 
+mod copy;
 mod manifest;
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt, fs,
     io::Read,
     path::{Path, PathBuf},
@@ -151,6 +152,13 @@ pub enum Finding {
         /// The name or container.
         needed_by: String,
     },
+    /// A file of a copy that the driver vfs made is not what the tree of the image says.
+    CopyDiffers {
+        /// The file.
+        path: String,
+        /// What is another.
+        reason: String,
+    },
     /// A file that has no business where it is.
     Stray {
         /// The file.
@@ -197,6 +205,9 @@ impl fmt::Display for Finding {
             Self::ImageMissing { image, needed_by } => {
                 write!(f, "image {image} of {needed_by} is missing")
             }
+            Self::CopyDiffers { path, reason } => {
+                write!(f, "{path} differs from the image: {reason}")
+            }
             Self::Stray { path } => write!(f, "{path} does not belong here"),
         }
     }
@@ -230,7 +241,14 @@ impl Store {
         check.images(&images, &layers);
         let blobs = check.blobs()?;
         check.names(&images)?;
-        check.containers(&images)?;
+        let mut trees: BTreeMap<ChainId, ObjectId> = images
+            .iter()
+            .map(|image| (image.chain, image.tree))
+            .collect();
+        for container in check.containers(&images)? {
+            trees.entry(container.chain).or_insert(container.tree);
+        }
+        check.copies(&trees)?;
         let mut findings = check
             .findings
             .into_inner()
@@ -565,7 +583,9 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn containers(&self, images: &[ImageRecord]) -> Result<()> {
+    /// Checks the containers, and returns those that can be read.
+    fn containers(&self, images: &[ImageRecord]) -> Result<Vec<ContainerRecord>> {
+        let mut containers = Vec::new();
         for dir in list(&self.store.layout().containers())? {
             let path = dir.join("container.json");
             match record::read::<ContainerRecord>(&path) {
@@ -578,6 +598,7 @@ impl Check<'_> {
                         });
                     }
                     self.tree_objects(&container.tree, &name);
+                    containers.push(container);
                 }
                 Ok(None) => self.found(Finding::Stray { path: text(&dir) }),
                 Err(error) => self.found(Finding::RecordDamaged {
@@ -586,7 +607,7 @@ impl Check<'_> {
                 }),
             }
         }
-        Ok(())
+        Ok(containers)
     }
 
     fn link(&self, path: &Path, target: &Path) {

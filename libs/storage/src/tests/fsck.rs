@@ -8,7 +8,7 @@ use std::{
 
 use archive::testing::TarBuilder;
 
-use super::kit::{content, image_of, pull, store};
+use super::kit::{content, image_of, pull, rich_layer, store};
 use crate::{NewContainer, Store, fsck::Finding};
 
 fn kinds(store: &Store) -> Vec<String> {
@@ -219,6 +219,58 @@ fn planted_faults_are_found() {
             assert!(found.iter().any(|found| found == kind), "{what}: {found:?}");
         }
     }
+}
+
+/// The driver vfs copies: the copies are looked at as well.
+#[test]
+fn a_copy_that_was_changed_is_found() {
+    let (_dir, store) = store();
+    let (record, _) = pull(&store, &image_of(&[rich_layer()]), "img").unwrap();
+    let mount = store.mount_image(&record, &Default::default()).unwrap();
+    if mount.path.starts_with(store.root().join("mounts")) {
+        store.umount(&mount.id).unwrap();
+    }
+    assert_eq!(kinds(&store), [""; 0]);
+    let copy = store.layout().vfs_copy(&record.chain);
+    let etc = copy.join("root/etc");
+    let lib = copy.join("root/usr/lib");
+    flip(&etc.join("big"));
+    fs::write(etc.join("small"), "other\n").unwrap();
+    fs::remove_file(etc.join("empty")).unwrap();
+    fs::write(etc.join("new"), "").unwrap();
+    fs::remove_file(lib.join("link")).unwrap();
+    fs::copy(lib.join("large"), lib.join("link")).unwrap();
+    fs::remove_file(copy.join("root/bin")).unwrap();
+    std::os::unix::fs::symlink("usr/sbin", copy.join("root/bin")).unwrap();
+    fs::set_permissions(copy.join("root/tmp"), fs::Permissions::from_mode(0o755)).unwrap();
+    let report = store.fsck(&Default::default()).unwrap();
+    let root = copy.join("root");
+    let found: Vec<String> = report
+        .findings
+        .iter()
+        .map(|finding| match finding {
+            Finding::CopyDiffers { path, reason } => {
+                let path = Path::new(path).strip_prefix(&root).unwrap();
+                format!("{} {reason}", path.display())
+            }
+            other => panic!("{other}"),
+        })
+        .collect();
+    for wanted in [
+        "bin its content",
+        "etc/big its content",
+        "etc/big its mode",
+        "etc/empty it is missing",
+        "etc/new the image does not have it",
+        "etc/other-small its content",
+        "tmp its mode",
+        "usr/lib its time",
+        "usr/lib/link its hard links",
+    ] {
+        assert!(found.iter().any(|it| it == wanted), "{wanted}: {found:#?}");
+    }
+    fs::remove_file(copy.join("notes.json")).unwrap();
+    assert_eq!(kinds(&store), ["stray"]);
 }
 
 #[test]
