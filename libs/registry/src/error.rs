@@ -196,7 +196,8 @@ pub enum RegistryError {
     },
     /// The token realm of a registry is not one that credentials are sent to.
     #[error(
-        "registry {registry} wants tokens from {realm:?}: {reason} (a realm on another host is allowed by an entry in {setting})"
+        "registry {registry} wants tokens from {realm:?}: {reason}{}",
+        realm_hint(reason, setting)
     )]
     Realm {
         /// The registry.
@@ -299,6 +300,15 @@ pub enum RegistryError {
     /// The user asked to stop ([`crate::Cancel`]).
     #[error("cancelled")]
     Cancelled,
+}
+
+/// Says what would allow a realm, where something would.
+fn realm_hint(reason: &str, setting: &str) -> String {
+    if reason == crate::realm::ANOTHER_HOST {
+        format!(" (a realm on another host is allowed by an entry in {setting})")
+    } else {
+        String::new()
+    }
 }
 
 impl RegistryError {

@@ -185,7 +185,8 @@ impl Session {
     /// Returns the library's client for a URL.
     pub(crate) fn client(&self, url: &Url, peer: Peer) -> Result<reqwest::Client> {
         let Inner { tls, options, .. } = &*self.inner;
-        if url.scheme() == "http" {
+        // What is asked for tokens has its addresses looked at, whatever the scheme.
+        if url.scheme() == "http" && !matches!(peer, Peer::TokenService(_)) {
             return tls.plain(options);
         }
         let files = (&self.host.tls, self.host.insecure);

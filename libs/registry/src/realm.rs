@@ -5,7 +5,7 @@
 //! it is on the registry's own host, or when a built-in or configured pair says that this
 //! registry's tokens come from that host.
 
-use url::{Host, Url};
+use url::Url;
 
 /// Registries whose tokens are known to come from another host.
 const BUILT_IN_PAIRS: &[(&str, &str)] = &[
@@ -13,6 +13,9 @@ const BUILT_IN_PAIRS: &[(&str, &str)] = &[
     ("registry-1.docker.io", "auth.docker.io"),
     ("index.docker.io", "auth.docker.io"),
 ];
+
+/// The rule that a listed pair makes an exception to.
+pub(crate) const ANOTHER_HOST: &str = "is on another host than the registry";
 
 /// A realm that tokens are asked of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +58,6 @@ pub(crate) fn check(
             same_host: true,
         });
     }
-    if url.scheme() == "http" {
-        return Err("is http on another host than the registry");
-    }
     let registry_name = host_name(registry);
     let base_name = base.host_str().unwrap_or_default();
     let realm_name = host.to_string();
@@ -72,10 +72,7 @@ pub(crate) fn check(
     let allowed = BUILT_IN_PAIRS.iter().any(|(from, to)| listed(from, to))
         || pairs.iter().any(|(from, to)| listed(from, to));
     if !allowed {
-        return Err("is on another host than the registry");
-    }
-    if let Host::Ipv4(_) | Host::Ipv6(_) = host {
-        return Err("is an address instead of a name");
+        return Err(ANOTHER_HOST);
     }
     Ok(Realm {
         url,
@@ -114,6 +111,9 @@ mod tests {
         let pairs = [
             ("r.example:5000", "auth.example"),
             ("r.example", "ported.example:8443"),
+            ("127.0.0.1:5000", "auth.example"),
+            ("r.example:5000", "192.0.2.7:8443"),
+            ("r.example:5000", "[2001:db8::1]"),
         ]
         .map(|(registry, realm)| (registry.to_owned(), realm.to_owned()));
         let check = |registry: &str, base: &str, realm: &str| {
@@ -193,13 +193,22 @@ mod tests {
             (
                 loopback,
                 "http://localhost:6000/token",
-                Err("is http on another host than the registry"),
+                Err("is on another host than the registry"),
             ),
+            (loopback, "http://auth.example/token", Ok(false)),
+            (loopback, "https://auth.example/token", Ok(false)),
             (
-                loopback,
+                own,
                 "http://auth.example/token",
-                Err("is http on another host than the registry"),
+                Err("is http for a registry that is https"),
             ),
+            (own, "https://192.0.2.7:8443/token", Ok(false)),
+            (
+                own,
+                "https://192.0.2.7/token",
+                Err("is on another host than the registry"),
+            ),
+            (own, "https://[2001:db8::1]/token", Ok(false)),
         ];
         for ((registry, base), realm, want) in table {
             assert_eq!(check(registry, base, realm), *want, "{registry} {realm}");
