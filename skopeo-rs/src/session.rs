@@ -60,7 +60,7 @@ impl Session {
                 None => user_agent(),
             },
             realm_pairs: own.realm_pairs(),
-            proxies: proxies(&env),
+            proxies: Proxies::from_environment(&env),
             cancel: Cancel::from_flag(interrupt.flag()),
             ..ClientOptions::default()
         };
@@ -200,22 +200,6 @@ fn store_root(env: &Environment) -> PathBuf {
         (Some(root), ..) => root,
         (None, 0, _) | (None, _, None) => PathBuf::from("/var/lib/storetool"),
         (None, _, Some(data)) => data.join("storetool"),
-    }
-}
-
-/// Proxies as curl and Go read them; `HTTP_PROXY` in capitals is a CGI request's header and does
-/// not count.
-fn proxies(env: &Environment) -> Proxies {
-    let var = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| env.var(name))
-            .map(|value| value.to_string_lossy().into_owned())
-    };
-    Proxies {
-        http: var(&["http_proxy"]),
-        https: var(&["https_proxy", "HTTPS_PROXY"]),
-        none: var(&["no_proxy", "NO_PROXY"]),
     }
 }
 

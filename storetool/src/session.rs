@@ -102,7 +102,7 @@ impl Session {
         let client = ClientOptions {
             user_agent: format!("storetool/{}", env!("CARGO_PKG_VERSION")),
             realm_pairs: own.realm_pairs(),
-            proxies: proxies(&env),
+            proxies: Proxies::from_environment(&env),
             cancel: Cancel::from_flag(self.interrupt.flag()),
             ..ClientOptions::default()
         };
@@ -163,21 +163,5 @@ fn default_root(env: &Environment) -> PathBuf {
     match (env.uid, data()) {
         (0, _) | (_, None) => PathBuf::from(ROOT),
         (_, Some(data)) => data.join("storetool"),
-    }
-}
-
-/// Proxies as curl and Go read them; `HTTP_PROXY` in capitals is a CGI request's header and does
-/// not count.
-fn proxies(env: &Environment) -> Proxies {
-    let var = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| env.var(name))
-            .map(|value| value.to_string_lossy().into_owned())
-    };
-    Proxies {
-        http: var(&["http_proxy"]),
-        https: var(&["https_proxy", "HTTPS_PROXY"]),
-        none: var(&["no_proxy", "NO_PROXY"]),
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use config::Environment;
 use config::auth::Credential;
 use config::certs::TlsFiles;
 
@@ -103,15 +104,35 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Proxies by the scheme of the request, as curl and Go read them from the environment.
+/// Proxies by the scheme of the request, as Go reads them from the environment.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
-    /// `http_proxy`, for `http` URLs.
+    /// `HTTP_PROXY` or `http_proxy`, for `http` URLs.
     pub http: Option<String>,
-    /// `https_proxy` or `HTTPS_PROXY`, for `https` URLs.
+    /// `HTTPS_PROXY` or `https_proxy`, for `https` URLs.
     pub https: Option<String>,
-    /// `no_proxy` or `NO_PROXY`: hosts, domains and networks that are reached directly.
+    /// `NO_PROXY` or `no_proxy`: hosts, domains and networks that are reached directly.
     pub none: Option<String>,
+}
+
+impl Proxies {
+    /// Reads the variables. Those in capitals go first, except for `HTTP_PROXY` of a CGI program,
+    /// which is a header of whoever asks.
+    pub fn from_environment(env: &Environment) -> Self {
+        let var = |names: &[&str]| {
+            names
+                .iter()
+                .find_map(|name| env.var(name))
+                .map(|value| value.to_string_lossy().into_owned())
+        };
+        let is_cgi = env.var("REQUEST_METHOD").is_some();
+        let http: &[&str] = &["HTTP_PROXY", "http_proxy"];
+        Self {
+            http: var(&http[usize::from(is_cgi)..]),
+            https: var(&["HTTPS_PROXY", "https_proxy"]),
+            none: var(&["NO_PROXY", "no_proxy"]),
+        }
+    }
 }
 
 /// Asks all blocking calls of a client to end; clones share the flag.
@@ -149,4 +170,32 @@ pub struct EndpointConfig {
     pub tls: TlsFiles,
     /// Who we are.
     pub credential: Credential,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capitals_go_first_but_not_for_a_cgi_program() {
+        let http = |vars: &[(&str, &str)]| {
+            let env = Environment {
+                uid: 0,
+                home: None,
+                vars: vars
+                    .iter()
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect(),
+                root: "/".into(),
+            };
+            Proxies::from_environment(&env).http
+        };
+        let (upper, lower) = (("HTTP_PROXY", "upper"), ("http_proxy", "lower"));
+        let cgi = ("REQUEST_METHOD", "GET");
+        assert_eq!(http(&[]), None);
+        assert_eq!(http(&[upper]).as_deref(), Some("upper"));
+        assert_eq!(http(&[upper, lower]).as_deref(), Some("upper"));
+        assert_eq!(http(&[cgi, upper]), None);
+        assert_eq!(http(&[cgi, upper, lower]).as_deref(), Some("lower"));
+    }
 }
