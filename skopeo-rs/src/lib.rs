@@ -107,6 +107,9 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
         Verb::StandaloneSign(args) => standalone_sign::run(&args),
         Verb::StandaloneVerify(args) => standalone_verify::run(&args),
     };
+    for warning in session.context.warnings() {
+        session.warn(&warning);
+    }
     session.judge(done)?;
     Ok(ExitCode::SUCCESS)
 }

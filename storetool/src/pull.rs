@@ -163,6 +163,10 @@ pub(crate) fn arrive(
             )?)
         });
     progress.finish();
+    for warning in context.warnings() {
+        let warning = term::error::printable(&warning, "    ");
+        term::program::say(&format!("storetool: warning: {warning}\n"));
+    }
     let scope = copied.as_ref().err().and_then(rejecting_scope);
     let copied = copied.with_context(|| format!("pulling {source}"));
     let copied = match scope {

@@ -86,6 +86,16 @@ impl Context {
         Ok(shared.client.insert(client).clone())
     }
 
+    /// Returns what registries warned of so far (`Warning: 299`), each text once.
+    pub fn warnings(&self) -> Vec<String> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared
+            .client
+            .as_ref()
+            .map(Client::warnings)
+            .unwrap_or_default()
+    }
+
     /// Returns the store, the same for all images; it is opened when first wanted.
     ///
     /// # Errors
