@@ -73,11 +73,16 @@ impl Client {
     }
 
     /// Gets a small file, a detached signature say, by a plain URL and without any credentials;
-    /// `None` when there is no such file.
+    /// `None` when there is no such file. `tls` is what was configured for its host.
     ///
     /// # Errors
     /// Whatever else than 200 and 404 comes, or more than `max_bytes`.
-    pub fn get_lookaside(&self, url: &str, max_bytes: u64) -> Result<Option<Vec<u8>>> {
+    pub fn get_lookaside(
+        &self,
+        url: &str,
+        tls: TlsFiles,
+        max_bytes: u64,
+    ) -> Result<Option<Vec<u8>>> {
         let bad = |reason| RegistryError::Name {
             what: "URL",
             text: quoted(url),
@@ -95,7 +100,7 @@ impl Client {
             (Some(host), None) => host.to_owned(),
             (None, _) => return Err(bad("has no host")),
         };
-        let host = self.host(&name, false, TlsFiles::default());
+        let host = self.host(&name, false, tls);
         let session = Session::new(Arc::clone(&self.inner), host, Credential::Anonymous);
         self.inner.blocking.run(async {
             let _slot = session.slot().await?;

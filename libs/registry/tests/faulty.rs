@@ -1588,17 +1588,28 @@ fn lookaside_files_are_plain() {
     let client = Client::new(impatient()).unwrap();
     let url = |path: &str| format!("http://{}{path}", server.host());
     assert_eq!(
-        client.get_lookaside(&url("/sig"), 99).unwrap().as_deref(),
+        client
+            .get_lookaside(&url("/sig"), TlsFiles::default(), 99)
+            .unwrap()
+            .as_deref(),
         Some(&b"signature"[..])
     );
-    assert_eq!(client.get_lookaside(&url("/none"), 99).unwrap(), None);
+    assert_eq!(
+        client
+            .get_lookaside(&url("/none"), TlsFiles::default(), 99)
+            .unwrap(),
+        None
+    );
     assert!(matches!(
-        client.get_lookaside(&url("/big"), 99),
+        client.get_lookaside(&url("/big"), TlsFiles::default(), 99),
         Err(E::TooLarge { .. })
     ));
     for bad in ["file:///etc/passwd", "x", "http://u:p@127.0.0.1/"] {
         assert!(
-            matches!(client.get_lookaside(bad, 99), Err(E::Name { .. })),
+            matches!(
+                client.get_lookaside(bad, TlsFiles::default(), 99),
+                Err(E::Name { .. })
+            ),
             "{bad}"
         );
     }

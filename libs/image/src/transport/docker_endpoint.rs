@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
+use config::ConfigError;
 use config::auth::{self, Credential};
+use config::certs::{self, TlsFiles};
 use config::registries::Endpoint as Place;
-use config::{ConfigError, certs};
 use oci::{Digest, Reference, Repository, Tag, limits};
 use registry::{Client, Endpoint, EndpointConfig, RegistryError, TagOrDigest};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use signing::{Signature, lookaside};
 
 use crate::context::{Context, EndpointOptions};
@@ -104,6 +107,7 @@ pub(crate) enum Signatures {
         repository: Repository,
         base: String,
         client: Client,
+        tls: TlsFiles,
     },
     /// Nowhere.
     None,
@@ -117,6 +121,7 @@ impl Signatures {
         place: &Place,
         remote: &Remote,
         context: &Context,
+        options: &EndpointOptions,
     ) -> Result<Self, ImageError> {
         let keeps = remote.endpoint.keeps_signatures();
         if keeps.map_err(|source| registry_failed("reaching", &remote.name, source))? {
@@ -132,8 +137,13 @@ impl Signatures {
             None => Self::None,
             Some(base) => Self::Lookaside {
                 repository,
-                base,
                 client: context.client()?,
+                tls: match web_host(&base) {
+                    Some(host) => certs::find(&context.env, host, options.cert_dir.as_deref())
+                        .map_err(|error| config_failed(reference, error))?,
+                    None => TlsFiles::default(),
+                },
+                base,
             },
         })
     }
@@ -167,7 +177,8 @@ impl Signatures {
                 repository,
                 base,
                 client,
-            } => read_lookaside(name, repository, base, client, manifest),
+                tls,
+            } => read_lookaside(name, repository, base, (client, tls), manifest),
         }
     }
 }
@@ -176,10 +187,9 @@ fn read_lookaside(
     name: &ImageName,
     repository: &Repository,
     base: &str,
-    client: &Client,
+    (client, tls): (&Client, &TlsFiles),
     manifest: &Digest,
 ) -> Result<Vec<Signature>, ImageError> {
-    let is_web = base.starts_with("http://") || base.starts_with("https://");
     let directory = base.strip_prefix("file://").map(Path::new);
     read_numbered(name, |number| {
         // One more than are taken is looked for, so that too many are an error.
@@ -188,16 +198,23 @@ fn read_lookaside(
         if let Some(directory) = directory {
             return read_file(&directory.join(path));
         }
-        if !is_web {
+        if web_host(base).is_none() {
             return Err(ImageError::LookasideScheme {
                 base: base.to_owned(),
             });
         }
         let url = lookaside::url(base, &path);
         client
-            .get_lookaside(&url, limits::SIGNATURE_BYTES)
+            .get_lookaside(&url, tls.clone(), limits::SIGNATURE_BYTES)
             .map_err(|source| registry_failed("reading signature", &url, source))
     })
+}
+
+/// Returns the host of a lookaside that is asked over the network, with its port.
+fn web_host(base: &str) -> Option<&str> {
+    let (scheme, rest) = base.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    matches!(scheme, "http" | "https").then_some(host)
 }
 
 fn registry_failed(act: &'static str, name: &str, source: RegistryError) -> ImageError {
@@ -211,14 +228,58 @@ fn registry_failed(act: &'static str, name: &str, source: RegistryError) -> Imag
 fn read_file(path: &Path) -> Result<Option<Vec<u8>>, ImageError> {
     use std::io::Read;
     let failed = |source| ImageError::io("reading", path, source);
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
+    // A fifo must not be waited for.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => std::fs::File::from(fd),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(failed(errno.into())),
     };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(ImageError::NotRegular {
+            path: path.to_owned(),
+        });
+    }
     let mut bytes = Vec::new();
     file.take(limits::SIGNATURE_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifo_is_no_signature_and_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("signature-1");
+        assert!(read_file(&path).unwrap().is_none());
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        let error = read_file(&path).unwrap_err();
+        assert!(matches!(error, ImageError::NotRegular { .. }), "{error:?}");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "x").unwrap();
+        assert_eq!(read_file(&path).unwrap().as_deref(), Some(&b"x"[..]));
+    }
+
+    #[test]
+    fn the_host_of_a_lookaside_is_what_certificates_go_by() {
+        for (base, want) in [
+            ("https://sigs.example:8443/a/b", Some("sigs.example:8443")),
+            ("http://sigs.example", Some("sigs.example")),
+            ("file:///var/lib/sigs", None),
+            ("ftp://sigs.example/a", None),
+        ] {
+            assert_eq!(web_host(base), want, "{base}");
+        }
+    }
 }

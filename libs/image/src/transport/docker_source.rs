@@ -46,7 +46,7 @@ impl DockerSource {
             let got = remote(reference, place, context, options)
                 .and_then(|remote| fetch(remote, &which, &name));
             match got {
-                Ok(got) => return Self::with(name, reference, place, got, context),
+                Ok(got) => return Self::with(name, reference, place, got, (context, options)),
                 Err(error) => failures.push(format!("{}: {}", place.repository, chain(&error))),
             }
         }
@@ -55,7 +55,7 @@ impl DockerSource {
             &which,
             &name,
         ) {
-            Ok(got) => Self::with(name, reference, &primary, got, context),
+            Ok(got) => Self::with(name, reference, &primary, got, (context, options)),
             Err(ImageError::Registry { source, .. }) if !failures.is_empty() => {
                 let mirrors = failures.join("; ");
                 Err(ImageError::Mirrors {
@@ -73,13 +73,13 @@ impl DockerSource {
         reference: &Reference,
         place: &Place,
         (remote, bytes, media_type): Fetched,
-        context: &Context,
+        (context, options): (&Context, &EndpointOptions),
     ) -> Result<Self, ImageError> {
         let top = match reference.digest() {
             Some(digest) => *digest,
             None => digest_of(&bytes, media_type.as_ref()),
         };
-        let signatures = Signatures::of(reference, place, &remote, context)?;
+        let signatures = Signatures::of(reference, place, &remote, context, options)?;
         Ok(Self {
             name,
             remote,
