@@ -94,7 +94,7 @@ pub struct NewManifest<'a> {
     pub digest: Digest,
     /// Their type.
     pub media_type: &'a MediaType,
-    /// What the policy accepted; absent for lists, which the policy does not judge.
+    /// What the policy accepted; absent for lists, which no destination needs it for.
     pub trusted: Option<&'a TrustedManifest>,
     /// Whether this is one instance of a list that follows.
     pub is_instance: bool,

@@ -167,7 +167,7 @@ impl Engine<'_> {
     }
 
     /// Asks the policy, unless the image passed it on its way into the source.
-    fn judge(
+    pub(super) fn judge(
         &self,
         manifest: RawManifest,
         signatures: &[Signature],

@@ -11,12 +11,22 @@ impl Engine<'_> {
     /// Copies the list that the source's top manifest is.
     pub(super) fn copy_list(&self, list: &Index) -> Result<CopyReport, CopyError> {
         self.progress.note(Note::GettingListSignatures);
-        let signatures = if self.options.remove_signatures {
+        // The policy judges a list by its instances; where none is copied nothing else is judged.
+        let alone = self.options.instances == Instances::IndexOnly || list.manifests.is_empty();
+        let signatures = if self.options.remove_signatures && !alone {
             Vec::new()
         } else {
             self.source
                 .signatures(None)
                 .map_err(|error| self.source_failed(error))?
+        };
+        if alone {
+            self.judge(self.top.clone(), &signatures)?;
+        }
+        let signatures = if self.options.remove_signatures {
+            Vec::new()
+        } else {
+            signatures
         };
         self.check_signatures(!signatures.is_empty(), Note::CheckingListSignatureSupport)?;
         self.check_demanded(&self.top)?;
