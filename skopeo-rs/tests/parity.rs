@@ -260,6 +260,14 @@ fn copy_reports_what_the_original_reports() {
             "copy --preserve-digests --format v2s2 oci:{D}/layout:one dir:{D}/never",
             Equal,
         ),
+        row(
+            "copy --preserve-digests oci:{D}/layout:one docker-archive:{D}/never.tar",
+            Lines,
+        ),
+        row(
+            "copy --format oci oci:{D}/layout:one docker-archive:{D}/never.tar",
+            Lines,
+        ),
         row("copy dir:{D}/nosuch dir:{D}/never", Equal),
     ] {
         world.compare(&row);

@@ -236,6 +236,14 @@ impl ImageSink for DockerArchiveSink {
     }
 
     fn put_manifest(&self, manifest: &NewManifest<'_>) -> Result<(), ImageError> {
+        let refused = || ImageError::ManifestType {
+            name: self.name.to_string(),
+            media_type: manifest.media_type.clone(),
+        };
+        // What is read back is of this type, so another digest than that of a manifest of another.
+        if !MANIFEST_TYPES.contains(manifest.media_type) {
+            return Err(refused());
+        }
         let parsed = RawManifest::parse(manifest.bytes.to_vec(), Some(manifest.media_type))
             .map_err(|source| ImageError::Manifest {
                 name: self.name.to_string(),
@@ -243,10 +251,7 @@ impl ImageSink for DockerArchiveSink {
                 source: Box::new(source),
             })?;
         let Manifest::Image(image) = parsed.manifest() else {
-            return Err(ImageError::ManifestType {
-                name: self.name.to_string(),
-                media_type: manifest.media_type.clone(),
-            });
+            return Err(refused());
         };
         let mut state = self.state();
         let Some((config, bytes)) = state.config.take() else {
