@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use oci::{Descriptor, Digest, MediaType, RawManifest};
+use oci::{Compression, Descriptor, Digest, MediaType, RawManifest};
 use signing::{ImageIdentity, Signature};
 
 use crate::context::{Context, EndpointOptions};
@@ -43,6 +43,12 @@ pub trait ImageSource: Send + Sync {
     /// # Errors
     /// When it is absent or has another size.
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError>;
+
+    /// Returns how the bytes of a layer are compressed, where its type does not say it.
+    fn layer_compression(&self, layer: &Descriptor) -> Option<Compression> {
+        let _ = layer;
+        None
+    }
 
     /// Returns the size of a blob in bytes, for manifests that do not say it (docker schema 1).
     ///

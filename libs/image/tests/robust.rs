@@ -411,6 +411,27 @@ fn signatures_travel_through_layouts_and_back() {
 }
 
 #[test]
+fn a_layer_that_is_there_already_has_the_same_type() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    let context = context(root.path());
+    image(13).write_dir(&at("from"));
+    let archive = format!("docker-archive:{}", at("archive").display());
+    ours(&context, &format!("dir:{}", at("from").display()), &archive);
+    let keep = SinkOptions {
+        accept_uncompressed: true,
+        ..Default::default()
+    };
+    let [first, second] = ["n1", "n2"].map(|name| {
+        let to = format!("oci:{}:{name}", at("layout").display());
+        copy_with(&context, &archive, &to, &options(), &keep, ACCEPT, &Quiet)
+            .unwrap()
+            .digest
+    });
+    assert_eq!(first, second);
+}
+
+#[test]
 fn what_may_be_important_is_not_overwritten() {
     let root = tempfile::tempdir().unwrap();
     let context = context(root.path());

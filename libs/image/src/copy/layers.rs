@@ -123,7 +123,7 @@ impl Engine<'_> {
         let kept = CopiedLayer {
             digest: layer.digest,
             size: layer.size,
-            compression: None,
+            compression: self.source.layer_compression(layer),
         };
         // Foreign layers stay where they are; their addresses are never followed.
         let foreign = !layer.urls.is_empty() && self.sink.keeps_foreign_layers();

@@ -246,6 +246,10 @@ impl ImageSource for DockerArchiveSource {
         Ok(Box::new(VerifyingReader::new(layer, digest, size)))
     }
 
+    fn layer_compression(&self, _: &Descriptor) -> Option<Compression> {
+        Some(Compression::None)
+    }
+
     fn signatures(&self, _: Option<&Digest>) -> Result<Vec<Signature>, ImageError> {
         Ok(Vec::new())
     }
