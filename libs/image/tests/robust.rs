@@ -411,6 +411,29 @@ fn signatures_travel_through_layouts_and_back() {
 }
 
 #[test]
+fn an_instance_that_a_list_names_twice_has_its_signatures_once() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    let context = context(root.path());
+    let instance = image(12);
+    let twice = [("amd64", &instance), ("arm64", &instance)];
+    common::write_list(&at("from"), &MediaType::OciIndex, &twice);
+    let signature = format!("{}.signature-1", instance.digest().hex());
+    std::fs::write(at("from").join(&signature), b"\x90one").unwrap();
+    let mut all = options();
+    all.instances = image::Instances::All;
+    let from = format!("dir:{}", at("from").display());
+    let through = format!("oci-archive:{}", at("archive").display());
+    let back = format!("dir:{}", at("back").display());
+    for (from, to) in [(&from, &through), (&through, &back)] {
+        let sink = SinkOptions::default();
+        copy_with(&context, from, to, &all, &sink, ACCEPT, &Quiet)
+            .unwrap_or_else(|error| panic!("{from}: {}", chain(&error)));
+    }
+    assert!(at("back").join(&signature).exists());
+}
+
+#[test]
 fn a_layer_that_is_there_already_has_the_same_type() {
     let root = tempfile::tempdir().unwrap();
     let at = |name: &str| root.path().join(name);

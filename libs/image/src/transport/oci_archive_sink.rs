@@ -9,7 +9,7 @@
 //!
 //! A file appears under its name when it is complete and synced.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::path::PathBuf;
@@ -40,6 +40,8 @@ pub(crate) struct OciArchiveSink {
 struct State {
     tar: TarWriter<BufWriter<Output>>,
     blobs: BTreeSet<Digest>,
+    /// Written at the end: a list may name an instance twice, and a tar cannot replace a member.
+    signatures: BTreeMap<Digest, Vec<Vec<u8>>>,
     top: Option<Descriptor>,
 }
 
@@ -67,6 +69,7 @@ impl OciArchiveSink {
             state: Mutex::new(State {
                 tar,
                 blobs: BTreeSet::new(),
+                signatures: BTreeMap::new(),
                 top: None,
             }),
         })
@@ -157,16 +160,8 @@ impl ImageSink for OciArchiveSink {
         signatures: &[Signature],
         manifest: &NewManifest<'_>,
     ) -> Result<(), ImageError> {
-        for (bytes, number) in signatures::to_stored(&self.name, signatures)?
-            .iter()
-            .zip(1..)
-        {
-            let path = signatures::layout_path(&manifest.digest, number);
-            self.state()
-                .tar
-                .file(&path, bytes.len() as u64, bytes.as_slice())
-                .map_err(|source| ImageError::io("writing", &self.layout.path, source))?;
-        }
+        let stored = signatures::to_stored(&self.name, signatures)?;
+        self.state().signatures.insert(manifest.digest, stored);
         Ok(())
     }
 
@@ -177,8 +172,20 @@ impl ImageSink for OciArchiveSink {
             state,
             ..
         } = *self;
-        let State { mut tar, top, .. } = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let State {
+            mut tar,
+            signatures,
+            top,
+            ..
+        } = state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let failed = |source| ImageError::io("writing", &layout.path, source);
+        for (manifest, stored) in &signatures {
+            for (bytes, number) in stored.iter().zip(1..) {
+                let path = signatures::layout_path(manifest, number);
+                tar.file(&path, bytes.len() as u64, bytes.as_slice())
+                    .map_err(failed)?;
+            }
+        }
         let mut index = LayoutIndex::empty();
         if let Some(top) = top {
             let ref_name = match &layout.image {
