@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -147,6 +147,15 @@ impl Draft {
             .tempfile_in(directory)
             .map_err(|source| ImageError::io("creating a file in", directory, source))?;
         Ok(Self { file })
+    }
+
+    /// Takes over the mode of the file that it will replace, and the owner where that is allowed.
+    pub(crate) fn be_like(&self, old: &fs::Metadata) -> Result<(), ImageError> {
+        let file = self.as_file();
+        // The owner first: a change of owner clears bits of the mode.
+        let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+        file.set_permissions(old.permissions())
+            .map_err(|source| ImageError::io("changing the mode of", self.file.path(), source))
     }
 
     /// Writes a small document.

@@ -455,6 +455,26 @@ fn a_layer_that_is_there_already_has_the_same_type() {
 }
 
 #[test]
+fn an_archive_that_is_replaced_keeps_its_mode_and_its_links() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    let context = context(root.path());
+    image(14).write_dir(&at("from"));
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::write(at("private.tar"), b"old").unwrap();
+    std::fs::set_permissions(at("private.tar"), private).unwrap();
+    std::os::unix::fs::symlink("private.tar", at("link.tar")).unwrap();
+    let from = format!("dir:{}", at("from").display());
+    let to = format!("oci-archive:{}", at("link.tar").display());
+    ours(&context, &from, &to);
+    assert!(at("link.tar").is_symlink());
+    let found = std::fs::metadata(at("private.tar")).unwrap();
+    assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    assert!(found.len() > 3);
+}
+
+#[test]
 fn what_may_be_important_is_not_overwritten() {
     let root = tempfile::tempdir().unwrap();
     let context = context(root.path());

@@ -24,7 +24,7 @@ pub(crate) enum Output {
 
 impl Output {
     /// Opens `path` for writing; `-` is standard output. An existing regular file is replaced
-    /// at the end, anything else is written to as it stands.
+    /// at the end by one of the same mode, anything else is written to as it stands.
     pub(crate) fn open(path: &Path) -> Result<Self, ImageError> {
         let failed = |source| ImageError::io("opening", path, source);
         if path.as_os_str() == "-" {
@@ -39,7 +39,14 @@ impl Output {
                     .map_err(failed)?;
                 Ok(Self::Stream(stream))
             }
-            _ => {
+            Ok(old) => {
+                // Links stay links to the archive.
+                let path = fs::canonicalize(path).map_err(failed)?;
+                let draft = Draft::create(parent(&path), ".archive-")?;
+                draft.be_like(&old)?;
+                Ok(Self::File { draft, path })
+            }
+            Err(_) => {
                 let path = path.to_owned();
                 let draft = Draft::create(parent(&path), ".archive-")?;
                 Ok(Self::File { draft, path })
