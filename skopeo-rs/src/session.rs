@@ -178,12 +178,15 @@ fn read_policy(path: &Path) -> anyhow::Result<Policy> {
     Policy::parse(&bytes).with_context(|| format!("invalid policy in {}", path.display()))
 }
 
+/// Tells whether the image that is read is not there: a destination that is not is another matter.
 fn is_not_found(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let image = cause.downcast_ref::<ImageError>();
+    let found = error.chain().find_map(|cause| {
         let copy = cause.downcast_ref::<CopyError>();
-        image.is_some_and(ImageError::is_not_found) || copy.is_some_and(CopyError::is_not_found)
-    })
+        let image = cause.downcast_ref::<ImageError>();
+        copy.map(CopyError::is_not_found)
+            .or_else(|| image.map(ImageError::is_not_found))
+    });
+    found.unwrap_or(false)
 }
 
 fn user_agent() -> String {
@@ -213,4 +216,28 @@ fn watch(timeout: Duration, interrupt: &Interrupt) {
         term::program::say(&format!("skopeo-rs: not done within {timeout:?}\n"));
         process::exit(1);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_source_that_is_missing_is_not_found() {
+        let name = || "docker://r.example/x:1".to_owned();
+        let missing = || ImageError::NotFound { name: name() };
+        let source = CopyError::Source {
+            name: name(),
+            source: missing(),
+        };
+        let sink = CopyError::Sink {
+            name: name(),
+            source: missing(),
+        };
+        assert!(is_not_found(&missing().into()));
+        assert!(is_not_found(
+            &anyhow::Error::from(source).context("copying")
+        ));
+        assert!(!is_not_found(&anyhow::Error::from(sink).context("copying")));
+    }
 }
