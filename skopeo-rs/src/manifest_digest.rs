@@ -1,6 +1,6 @@
 //! `skopeo-rs manifest-digest`: the digest of a manifest in a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use oci::RawManifest;
@@ -28,13 +28,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let manifest = read_manifest(&args.manifest)?;
-    Ok(term::stdout::line(&manifest.digest().to_string())?)
+    let digest = image::inspect::manifest_digest(&read(&args.manifest)?);
+    Ok(term::stdout::line(&digest.to_string())?)
 }
 
-/// Reads a manifest from a file, bounded.
-pub(crate) fn read_manifest(path: &std::path::Path) -> anyhow::Result<RawManifest> {
-    let bytes = term::input::read(path, oci::limits::MANIFEST_BYTES)
-        .with_context(|| format!("reading manifest from {}", path.display()))?;
-    RawManifest::parse(bytes, None).with_context(|| format!("parsing {}", path.display()))
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    term::input::read(path, oci::limits::MANIFEST_BYTES)
+        .with_context(|| format!("reading manifest from {}", path.display()))
+}
+
+/// Reads a manifest from a file, bounded, for those who must know what it is.
+pub(crate) fn read_manifest(path: &Path) -> anyhow::Result<RawManifest> {
+    RawManifest::parse(read(path)?, None).with_context(|| format!("parsing {}", path.display()))
 }

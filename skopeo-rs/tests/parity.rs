@@ -396,6 +396,8 @@ fn digests_and_signatures_are_the_originals() {
     fs::write(world.path("manifest.json"), &raw.stdout).unwrap();
     world.compare(&row("manifest-digest {D}/manifest.json", Stdout::Equal));
     world.compare(&row("manifest-digest {D}/nosuch", Stdout::Equal));
+    fs::write(world.path("notes.txt"), "no manifest\n").unwrap();
+    world.compare(&row("manifest-digest {D}/notes.txt", Stdout::Equal));
 
     let key =
         "%no-protection\nKey-Type: RSA\nKey-Length: 2048\nName-Email: signer@example\n%commit\n";
