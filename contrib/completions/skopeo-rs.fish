@@ -108,7 +108,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-no-cred
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-no-creds -d 'Be nobody, even when the credential file knows somebody'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compress -d 'dir: only: compress layers that are not compressed'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-decompress -d 'dir: only: decompress layers that are compressed'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-oci-accept-uncompressed-layers -d 'oci: only: keep layers uncompressed that are (default: compress them)'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-oci-accept-uncompressed-layers -d 'oci: and oci-archive: only: keep layers uncompressed that are (default: compress them)'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-force-compress-format -d 'Do not use layers at the destination that are compressed otherwise'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-precompute-digests -d 'Know the digest of a layer before it is uploaded, by way of a temporary file'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l debug -d 'Tell on standard error which files and settings are used'

@@ -141,7 +141,7 @@ struct Layers {
     /// dir: only: decompress layers that are compressed
     #[arg(long)]
     dest_decompress: bool,
-    /// oci: only: keep layers uncompressed that are (default: compress them)
+    /// oci: and oci-archive: only: keep layers uncompressed that are (default: compress them)
     #[arg(long)]
     dest_oci_accept_uncompressed_layers: bool,
     /// Compress layers in this format where the destination compresses
@@ -309,24 +309,30 @@ fn sink_options(
 ) -> anyhow::Result<SinkOptions> {
     let layers = &args.layers;
     let transport = destination.transport();
-    let only = |given: bool, flag: &str, wanted: Transport| {
-        if given && transport != wanted {
+    let only = |given: bool, flag: &str, wanted: &[Transport]| {
+        if given && !wanted.contains(&transport) {
+            let wanted: Vec<String> = wanted.iter().map(|it| format!("{it}:")).collect();
             session.warn(&format!(
-                "{flag} has no effect: the destination is not {wanted}:"
+                "{flag} has no effect: the destination is not {}",
+                wanted.join(" or ")
             ));
         }
     };
-    only(layers.dest_compress, "--dest-compress", Transport::Dir);
-    only(layers.dest_decompress, "--dest-decompress", Transport::Dir);
+    only(layers.dest_compress, "--dest-compress", &[Transport::Dir]);
+    only(
+        layers.dest_decompress,
+        "--dest-decompress",
+        &[Transport::Dir],
+    );
     only(
         layers.dest_oci_accept_uncompressed_layers,
         "--dest-oci-accept-uncompressed-layers",
-        Transport::Oci,
+        &[Transport::Oci, Transport::OciArchive],
     );
     only(
         layers.dest_precompute_digests,
         "--dest-precompute-digests",
-        Transport::Docker,
+        &[Transport::Docker],
     );
     if !args.additional_tag.is_empty() && transport != Transport::DockerArchive {
         bail!("--additional-tag: only docker-archive: has additional tags");

@@ -250,6 +250,16 @@ fn layers_are_compressed_as_asked() {
             .iter()
             .all(|it| it.ends_with(".tar"))
     );
+    let archived = world.run(
+        OURS,
+        &["copy", keep, "dir:{D}/plain", "oci-archive:{D}/kept.tar"],
+    );
+    assert_eq!(text(&archived.stderr), "");
+    assert!(
+        types("oci-archive:{D}/kept.tar")
+            .iter()
+            .all(|it| it.ends_with(".tar"))
+    );
     let zstd = [
         "--dest-compress-format",
         "zstd",
@@ -265,6 +275,15 @@ fn layers_are_compressed_as_asked() {
             .iter()
             .all(|it| it.ends_with("+zstd"))
     );
+    // Where nothing is compressed, no format of compression is in the way.
+    for program in [THEIRS, OURS] {
+        let name = format!("docker-archive:{{D}}/zstd-{}.tar", program.len());
+        let copied = world.run(
+            program,
+            &["copy", zstd[0], zstd[1], "oci:{D}/layout:one", &name],
+        );
+        assert!(copied.status.success(), "{}", text(&copied.stderr));
+    }
     let forced = ["--dest-force-compress-format", "--dest-tls-verify=false"];
     let to = ["oci:{D}/layout:one", "docker://{R}/forced:1"];
     ok(

@@ -12,7 +12,7 @@ use crate::blob::read_document;
 use crate::convert::{self, ConvertError, CopiedLayer};
 use crate::error::ImageError;
 use crate::progress::Note;
-use crate::sink::{ImagePlan, NewManifest};
+use crate::sink::{ImagePlan, LayerCompression, NewManifest};
 
 /// An image whose copy began.
 pub(super) struct Begun {
@@ -99,7 +99,8 @@ impl Engine<'_> {
             manifest.media_type(),
             self.sink.manifest_types(),
             self.options.format,
-            self.options.compression == Some(Compression::Zstd),
+            self.options.compression == Some(Compression::Zstd)
+                && self.sink.layer_compression() != LayerCompression::Decompress,
             fixed.is_none(),
         )?;
         let keeps_type = types.first() == Some(manifest.media_type());
