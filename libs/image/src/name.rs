@@ -277,6 +277,10 @@ impl ImageName {
         match self {
             Self::Docker(name) => ImageIdentity::by_reference(transport, &name.reference),
             Self::Dir(path) => path_identity(transport, path),
+            // Standard input is no file of the current directory.
+            Self::OciArchive(name) if name.path.as_os_str() == "-" => {
+                ImageIdentity::unscoped(transport)
+            }
             Self::Oci(name) | Self::OciArchive(name) => path_identity(transport, &name.path),
             Self::DockerArchive(_) | Self::Store(_) => ImageIdentity {
                 docker_reference: self.docker_reference().cloned(),
@@ -431,12 +435,9 @@ fn is_layout_ref(text: &str) -> bool {
     })
 }
 
+/// What cannot be resolved cannot be read either; it keeps its scopes all the same.
 fn path_identity(transport: &str, path: &Path) -> ImageIdentity {
-    // A policy is JSON: a path that is no UTF-8 can have no scope of its own.
-    match resolve(path).as_deref().and_then(Path::to_str) {
-        Some(path) => ImageIdentity::by_path(transport, path),
-        None => ImageIdentity::unscoped(transport),
-    }
+    ImageIdentity::by_path(transport, resolve(path).as_deref().unwrap_or(path))
 }
 
 /// Resolves symbolic links of the longest existing part of `path`.
@@ -534,5 +535,10 @@ mod tests {
         let scopes = name.identity().scopes;
         assert!(scopes[0].ends_with("/new"));
         assert!(!scopes.contains(&"/".to_owned()));
+        let name = ImageName::parse("oci-archive:-").unwrap();
+        assert!(
+            name.identity().scopes.is_empty(),
+            "no file of this directory"
+        );
     }
 }

@@ -129,12 +129,23 @@ impl Policy {
     ///
     /// Every requirement of the one scope that applies must be satisfied. Of the signatures at
     /// most [`limits::SIGNATURES`] and [`limits::SIGNATURES_TOTAL_BYTES`] are looked at; an image
-    /// list is judged by its own bytes, its instances by theirs.
+    /// list is judged by its own bytes, its instances by theirs. An image that is named by tag and
+    /// digest is rejected where either name is, unless there is a scope for both together.
     ///
     /// # Errors
     /// Every requirement that is not satisfied, with the reason.
     pub fn evaluate(&self, input: Evaluation<'_>) -> Result<TrustedManifest, Rejected> {
         let (scope, requirements) = self.requirements_for(input.identity);
+        if !(input.identity.scopes.first()).is_some_and(|joint| scope.ends_with(joint.as_str())) {
+            for part in input.identity.parts() {
+                let (scope, requirements) = self.requirements_for(&part);
+                if requirements.contains(&Requirement::Reject) {
+                    let image = part.display_name();
+                    let reasons = vec![Reason::Reject { image }];
+                    return Err(Rejected { scope, reasons });
+                }
+            }
+        }
         let mut verdict = Verdict {
             scope,
             requirements: Vec::new(),

@@ -1,5 +1,7 @@
 //! What a policy knows an image by.
 
+use std::path::Path;
+
 use oci::Reference;
 
 /// The name of an image as policies see it.
@@ -48,13 +50,13 @@ impl ImageIdentity {
 
     /// Names an image by file, as `dir`, `oci` and `oci-archive` do: the path, which must be
     /// absolute and free of symbolic links, and the folders above it, `/` excepted.
-    pub fn by_path(transport: &str, resolved: &str) -> Self {
-        let mut scopes = Vec::new();
-        let mut path = resolved;
-        while !path.is_empty() && path != "/" {
-            scopes.push(path.to_owned());
-            path = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        }
+    /// Parts that are no UTF-8 are no scopes, for a policy is JSON; what is above them is.
+    pub fn by_path(transport: &str, resolved: impl AsRef<Path>) -> Self {
+        let scopes = (resolved.as_ref().ancestors())
+            .filter(|path| path.file_name().is_some())
+            .filter_map(Path::to_str)
+            .map(str::to_owned)
+            .collect();
         Self {
             transport: transport.to_owned(),
             scopes,
@@ -69,6 +71,26 @@ impl ImageIdentity {
             scopes: Vec::new(),
             docker_reference: None,
         }
+    }
+
+    /// Returns the names by tag alone and by digest alone of an image that is named by both. Who
+    /// rejects either of them rejects the image.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let Some(reference) = &self.docker_reference else {
+            return Vec::new();
+        };
+        let (Some(tag), Some(digest)) = (reference.tag(), reference.digest()) else {
+            return Vec::new();
+        };
+        let repository = reference.repository();
+        [
+            format!("{repository}:{tag}"),
+            format!("{repository}@{digest}"),
+        ]
+        .iter()
+        .filter_map(|name| Reference::parse(name).ok())
+        .map(|part| Self::by_reference(&self.transport, &part))
+        .collect()
     }
 
     /// Returns the name for messages, as the command line spells it.
@@ -86,6 +108,8 @@ impl ImageIdentity {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     #[test]
@@ -126,6 +150,8 @@ mod tests {
             ["/a/b/c", "/a/b", "/a"]
         );
         assert!(ImageIdentity::by_path("dir", "/").scopes.is_empty());
+        let odd = std::ffi::OsStr::from_bytes(b"/a/\xff/c");
+        assert_eq!(ImageIdentity::by_path("dir", odd).scopes, ["/a"]);
     }
 
     #[test]

@@ -41,6 +41,42 @@ fn ours(
         })
 }
 
+#[test]
+fn a_name_of_tag_and_digest_is_rejected_where_either_is() {
+    let digest = manifest().digest().to_string();
+    let tagged = "r.example/x/one:1".to_owned();
+    let (by_digest, joint) = (
+        format!("r.example/x/one@{digest}"),
+        format!("{tagged}@{digest}"),
+    );
+    let accepts = |scopes: &[(&str, &str)]| {
+        let scopes: Vec<String> = (scopes.iter())
+            .map(|(scope, kind)| format!(r#""{scope}":[{{"type":"{kind}"}}]"#))
+            .collect();
+        let policy = format!(
+            r#"{{"default":[{{"type":"reject"}}],"transports":{{"docker":{{{}}}}}}}"#,
+            scopes.join(",")
+        );
+        let name = Reference::parse(&joint).unwrap();
+        let identity = ImageIdentity::by_reference("docker", &name);
+        ours(&policy, &identity, &[]).is_ok()
+    };
+    let (yes, no) = ("insecureAcceptAnything", "reject");
+    assert!(accepts(&[("r.example/x", yes)]));
+    assert!(!accepts(&[("r.example/x", yes), (&tagged, no)]));
+    assert!(!accepts(&[("r.example/x", yes), (&by_digest, no)]));
+    assert!(accepts(&[
+        ("r.example/x", yes),
+        (&tagged, no),
+        (&joint, yes)
+    ]));
+    assert!(!accepts(&[("r.example/x", yes), (&joint, no)]));
+    assert!(
+        !accepts(&[(&tagged, yes)]),
+        "a tag says nothing of other manifests"
+    );
+}
+
 fn signed_by(keys: &str, identity: &str) -> String {
     format!(
         r#"{{"default":[{{"type":"signedBy","keyType":"GPGKeys",{keys},"signedIdentity":{identity}}}]}}"#
