@@ -45,7 +45,10 @@ struct Collected {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
-    let store = session.change()?;
+    let store = match args.dry_run {
+        true => session.look()?,
+        false => session.change_existing()?,
+    };
     let options = GcOptions {
         dry_run: args.dry_run,
     };

@@ -74,7 +74,7 @@ impl Mounted {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
-    let store = session.change()?;
+    let store = session.change_existing()?;
     let mount = match meant(&store, &args.what, args.image, args.container)? {
         Meant::Container(_) if args.noexec => bail!("--noexec is for images"),
         Meant::Container(id) => store.mount_container(&id),

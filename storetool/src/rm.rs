@@ -33,7 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
-    let store = session.change()?;
+    let store = session.change_existing()?;
     let mut removed = Vec::new();
     let mut failures = Vec::new();
     for wanted in &args.image {

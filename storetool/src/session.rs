@@ -52,21 +52,32 @@ impl Session {
 
     /// Opens the store to look at it; it must be there.
     pub(crate) fn look(&self) -> anyhow::Result<Store> {
-        self.open(true)
-            .hint(|| "the first `storetool pull` or `storetool import` makes the store")
+        let options = StoreOptions {
+            read_only: true,
+            ..self.options()
+        };
+        self.open(&options).hint(|| NO_STORE)
+    }
+
+    /// Opens the store to change what is in it; it must be there.
+    pub(crate) fn change_existing(&self) -> anyhow::Result<Store> {
+        let options = StoreOptions {
+            create: false,
+            ..self.options()
+        };
+        match self.open(&options) {
+            Err(error) if !options.root.join("store.json").exists() => Err(error).hint(|| NO_STORE),
+            opened => opened,
+        }
     }
 
     /// Opens the store to change it, making it when it is not there.
     pub(crate) fn change(&self) -> anyhow::Result<Store> {
-        self.open(false)
+        self.open(&self.options())
     }
 
-    fn open(&self, read_only: bool) -> anyhow::Result<Store> {
-        let options = StoreOptions {
-            read_only,
-            ..self.options()
-        };
-        let store = Store::open(&options)
+    fn open(&self, options: &StoreOptions) -> anyhow::Result<Store> {
+        let store = Store::open(options)
             .with_context(|| format!("opening the store {}", options.root.display()))?;
         if let Some(reason) = store.fell_back() {
             term::program::say(&format!(
@@ -134,6 +145,9 @@ impl Session {
         Policy::parse(&bytes).with_context(|| format!("invalid policy in {}", path.display()))
     }
 }
+
+/// What to do when there is no store.
+const NO_STORE: &str = "the first `storetool pull` or `storetool import` makes the store";
 
 /// What to do when no policy is there.
 const NO_POLICY: &str = "write /etc/containers/policy.json, e.g. \

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         .iter()
         .map(|name| Reference::parse(name).with_context(|| format!("parsing name {name}")))
         .collect::<anyhow::Result<Vec<Reference>>>()?;
-    let store = session.change()?;
+    let store = session.change_existing()?;
     let mut image = find_image(&store, &args.image)?;
     for name in &names {
         image = store

@@ -41,7 +41,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
-    let store = session.change()?;
+    let store = session.change_existing()?;
     let mut failures = Vec::new();
     if args.all {
         for mount in store.mounts()? {

@@ -25,7 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
-    let store = session.change()?;
+    let store = session.change_existing()?;
     for name in &args.name {
         let reference = Reference::parse(name).with_context(|| format!("parsing name {name}"))?;
         store

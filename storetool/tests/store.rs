@@ -571,6 +571,22 @@ fn wrong_calls_and_missing_stores_are_said() {
     let world = World::new();
     let said = world.fails(&["images"], 1);
     assert!(said.contains("hint: the first `storetool pull`"), "{said}");
+    for args in [
+        &["gc"][..],
+        &["gc", "--dry-run"],
+        &["umount", "--all"],
+        &["rm", "app:1"],
+        &["mount", "app:1"],
+        &["tag", "app:1", "app:2"],
+        &["untag", "app:1"],
+        &["containers", "create", "app:1"],
+        &["containers", "rm", "web"],
+    ] {
+        let said = world.fails(args, 1);
+        assert!(said.contains("there is no store at "), "{said}");
+        assert!(said.contains("hint: the first `storetool pull`"), "{said}");
+    }
+    assert!(!world.path("store").exists());
     world.fails(&["images", "--bogus"], 2);
     world.fails(&["bogus"], 2);
     let said = world.fails(&["pull", "app"], 1);

@@ -54,7 +54,7 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
-    /// The store does not exist and may not be made (read-only).
+    /// The store does not exist and may not be made.
     #[error("there is no store at {}", path.display())]
     NoStore {
         /// The directory.

@@ -77,6 +77,8 @@ pub struct StoreOptions {
     pub driver: Option<DriverKind>,
     /// Changes nothing, takes no lock, and makes no store.
     pub read_only: bool,
+    /// Makes the store when it does not exist.
+    pub create: bool,
 }
 
 impl StoreOptions {
@@ -86,6 +88,7 @@ impl StoreOptions {
             root: root.into(),
             driver: None,
             read_only: false,
+            create: true,
         }
     }
 }
@@ -130,7 +133,9 @@ impl Store {
         let path = layout.store_file();
         let (file, new) = match record::read::<StoreFile>(&path)? {
             Some(file) => (file, false),
-            None if options.read_only => return Err(StoreError::NoStore { path: root }),
+            None if options.read_only || !options.create => {
+                return Err(StoreError::NoStore { path: root });
+            }
             None => (create(&layout, options.driver, ways)?, true),
         };
         if file.format > STORE_FORMAT {

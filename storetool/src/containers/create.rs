@@ -37,7 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
-    let store = session.change()?;
+    let store = session.change_existing()?;
     let container = store
         .create_container(&NewContainer {
             image: args.image.clone(),

@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
-    let store = session.change()?;
+    let store = session.change_existing()?;
     let mut removed = String::new();
     let mut failures = Vec::new();
     for wanted in &args.container {
