@@ -49,10 +49,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
                 Some(container) => store.umount_container(container),
                 None => store.umount(&mount.id),
             };
-            let done = done
-                .with_context(|| format!("unmounting {}", mount.path.display()))
-                .hint(IN_USE);
-            failures.extend(done.err());
+            failures.extend(explain(done, &mount.path.display()).err());
         }
     }
     for what in &args.what {
@@ -63,31 +60,30 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     session.fail_last(failures)
 }
 
-/// What to do when something is in use.
-const IN_USE: fn() -> &'static str = || "`fuser -vm PATH` shows the processes that use it";
+/// Says what could not be unmounted, and what to do when it is in use.
+fn explain<T>(done: storage::Result<T>, what: &dyn std::fmt::Display) -> anyhow::Result<T> {
+    let in_use = done.as_ref().is_err_and(storage::StoreError::is_in_use);
+    let done = done.with_context(|| format!("unmounting {what}"));
+    match in_use {
+        true => done.hint(|| "`fuser -vm PATH` shows the processes that use it"),
+        false => done,
+    }
+}
 
 fn umount(store: &storage::Store, what: &str, args: &Args) -> anyhow::Result<()> {
-    let unmounting = || format!("unmounting {what}");
     if Path::new(what).is_absolute() {
         let mounts = store.mounts()?;
         let at = mounts.iter().find(|mount| mount.path == Path::new(what));
-        return match at.and_then(|mount| mount.container.as_deref()) {
+        let done = match at.and_then(|mount| mount.container.as_deref()) {
             Some(container) => store.umount_container(container),
             None => store.umount(what),
-        }
-        .with_context(unmounting)
-        .hint(IN_USE);
+        };
+        return explain(done, &what);
     }
     match meant(store, what, args.image, args.container)? {
-        Meant::Container(id) => store
-            .umount_container(&id)
-            .with_context(unmounting)
-            .hint(IN_USE),
+        Meant::Container(id) => explain(store.umount_container(&id), &what),
         Meant::Image(image) => {
-            let count = store
-                .umount_image(&image)
-                .with_context(unmounting)
-                .hint(IN_USE)?;
+            let count = explain(store.umount_image(&image), &what)?;
             if count == 0 && store.driver() != storage::DriverKind::Vfs {
                 bail!("{what} is not mounted");
             }

@@ -391,6 +391,10 @@ fn containers_have_changes_of_their_own() {
     assert_eq!(world.out(&["diff", "web"]), "A /new\n");
     let said = world.fails(&["rm", "app:1"], 1);
     assert!(said.contains("in use by container web"), "{said}");
+    let nowhere = world.path("nowhere").display().to_string();
+    let said = world.fails(&["umount", &nowhere], 1);
+    assert!(said.contains("is not in the store"), "{said}");
+    assert!(!said.contains("fuser"), "{said}");
     world.out(&["umount", "web"]);
     assert_eq!(world.out(&["containers", "rm", "web"]), format!("{id}\n"));
     world.fails(&["containers", "rm", "web"], 1);

@@ -133,7 +133,11 @@ impl Store {
                 "mounting needs root".to_owned()
             }
             (DriverKind::Composefs, _) => {
-                match driver::probe(&std::env::temp_dir(), false, self.inner.ways) {
+                // On the file system of the store, which is the one that counts.
+                let probed = Staging::create(self.layout()).and_then(|staging| {
+                    driver::probe(staging.path(), self.has_verity(), self.inner.ways)
+                });
+                match probed {
                     Ok(way) => way.to_string(),
                     Err(StoreError::NoComposefs { attempts }) => {
                         format!("can not mount here: {}", attempts.join("; "))
