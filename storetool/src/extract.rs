@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let extracting = || format!("extracting {}", args.image);
     let tree = store.tree(&image).with_context(extracting)?;
     let notes = tree
-        .extract(&args.path, &args.directory)
+        .extract(&args.path, &args.directory, &session.interrupt.flag())
         .with_context(extracting)?;
     for note in &notes {
         term::program::say(&format!("storetool: note: {note}\n"));

@@ -119,7 +119,19 @@ pub fn main() -> ExitCode {
     Program::new(NAME).main(command(), std::env::args_os(), run)
 }
 
+/// Tells whether a verb looks at the flag of signals, so as to clean up. All others leave nothing
+/// that the next call does not put right.
+fn stops_by_itself(verb: &Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Pull(_) | Verb::Import(_) | Verb::Export(_) | Verb::Extract(_)
+    )
+}
+
 fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    if !stops_by_itself(&cli.verb) {
+        interrupt.let_go();
+    }
     let session = Session::new(cli.global, interrupt);
     let session = &session;
     match cli.verb {

@@ -351,6 +351,34 @@ fn files_are_read_without_a_mount() {
     assert_eq!(extracted["directory"], "all");
 }
 
+/// A verb with nothing to clean up ends at the first signal, also where it waits for a reader.
+#[test]
+fn the_first_signal_ends_what_has_nothing_to_clean_up() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let (world, ..) = World::filled();
+    let args = [&["cat", "app:1"][..], &["/data"; 20]].concat();
+    let mut cat = world.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    // What a pipe holds is less than what there is to print.
+    let mut first = [0];
+    let out = cat.stdout.as_mut().unwrap();
+    std::io::Read::read_exact(out, &mut first).unwrap();
+    let pid = cat.id().to_string();
+    Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let status = loop {
+        match cat.try_wait().unwrap() {
+            Some(status) => break status,
+            None if std::time::Instant::now() > end => {
+                cat.kill().unwrap();
+                break cat.wait().unwrap();
+            }
+            None => std::thread::sleep(std::time::Duration::from_millis(10)),
+        }
+    };
+    assert_eq!(status.signal(), Some(2));
+}
+
 #[test]
 fn diff_lists_what_differs() {
     let (world, ..) = World::filled();

@@ -14,6 +14,7 @@ use std::{
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use rustix::{
@@ -72,8 +73,14 @@ impl LeftOut {
     }
 }
 
-/// Writes what is in the directory `from` into the existing, empty directory `target`.
-pub(crate) fn write(tree: &Tree, from: Entry<'_>, target: &Path) -> Result<LeftOut> {
+/// Writes what is in the directory `from` into the existing, empty directory `target`,
+/// until `stop` says to stop.
+pub(crate) fn write(
+    tree: &Tree,
+    from: Entry<'_>,
+    target: &Path,
+    stop: &AtomicBool,
+) -> Result<LeftOut> {
     let root = File::open(target).map_err(StoreError::io("opening", target))?;
     let privileged = rustix::process::geteuid().is_root();
     let mut writer = Writer {
@@ -91,6 +98,9 @@ pub(crate) fn write(tree: &Tree, from: Entry<'_>, target: &Path) -> Result<LeftO
         next += 1;
         let fd = writer.open_dir(&path)?;
         for entry in dir.entries() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(StoreError::Interrupted);
+            }
             let mut child = path.clone();
             if !child.is_empty() {
                 child.push(b'/');

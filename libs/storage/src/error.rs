@@ -254,6 +254,9 @@ pub enum StoreError {
         /// What was tried, and how it failed.
         attempts: Vec<String>,
     },
+    /// Somebody asked the work to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// A path within an image leads nowhere.
     #[error("{path} is not in the image")]
     NoSuchPath {

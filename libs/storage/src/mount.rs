@@ -7,6 +7,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use oci::{ChainId, Digest};
@@ -181,7 +182,8 @@ impl Store {
     /// Writes a tree into the empty directory `target`.
     pub(crate) fn checkout(&self, tree: &ObjectId, target: &Path) -> Result<checkout::LeftOut> {
         let tree = crate::Tree::open(self.objects(), tree)?;
-        checkout::write(&tree, tree.root(), target)
+        // Who is killed leaves a staging directory, which the next open removes.
+        checkout::write(&tree, tree.root(), target, &AtomicBool::new(false))
     }
 
     /// Lists what is mounted: looking-mounts and root file systems of containers, as the kernel's
@@ -313,9 +315,9 @@ impl crate::Tree {
     /// Returns what had to be left out without root, in words.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchPath`], [`StoreError::OtherType`], failures of the file system; then
-    /// nothing stays.
-    pub fn extract(&self, path: &Path, target: &Path) -> Result<Vec<String>> {
+    /// [`StoreError::NoSuchPath`], [`StoreError::OtherType`], [`StoreError::Interrupted`] when
+    /// `stop` was set meanwhile, failures of the file system; then nothing stays.
+    pub fn extract(&self, path: &Path, target: &Path, stop: &AtomicBool) -> Result<Vec<String>> {
         let entry = self.lookup(path, true)?;
         if !entry.is_dir() {
             return Err(StoreError::OtherType {
@@ -324,7 +326,7 @@ impl crate::Tree {
             });
         }
         fs::create_dir(target).map_err(StoreError::io("creating", target))?;
-        match checkout::write(self, entry, target) {
+        match checkout::write(self, entry, target, stop) {
             Ok(left_out) => Ok(left_out.notes()),
             Err(error) => {
                 // Whatever is half written would be taken for the whole.

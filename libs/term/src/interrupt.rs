@@ -17,6 +17,8 @@ use signal_hook::{SigId, flag, low_level};
 pub struct Interrupt {
     cancelled: Arc<AtomicBool>,
     signal: Arc<AtomicUsize>,
+    /// Whether the next signal does what it would have done without us.
+    armed: Arc<AtomicBool>,
     /// The handlers that make the second signal kill.
     killers: Arc<[SigId]>,
 }
@@ -28,15 +30,14 @@ impl Interrupt {
     /// When the kernel refuses the handler.
     pub fn install() -> io::Result<Interrupt> {
         let mut interrupt = Interrupt::default();
-        let armed = Arc::new(AtomicBool::new(false));
         let mut killers = Vec::new();
         for signal in [SIGINT, SIGTERM] {
             // In this order: the default action is taken only by a signal that finds the flag
             // already set, that is by the second one. The flag is not `cancelled`: a deadline
             // that asks the work to stop is no first signal.
-            let killer = flag::register_conditional_default(signal, Arc::clone(&armed))?;
+            let killer = flag::register_conditional_default(signal, Arc::clone(&interrupt.armed))?;
             killers.push(killer);
-            flag::register(signal, Arc::clone(&armed))?;
+            flag::register(signal, Arc::clone(&interrupt.armed))?;
             flag::register_usize(
                 signal,
                 Arc::clone(&interrupt.signal),
@@ -54,6 +55,12 @@ impl Interrupt {
         for killer in self.killers.iter() {
             low_level::unregister(*killer);
         }
+    }
+
+    /// From now on the first signal kills, for work that looks at no flag and leaves nothing to
+    /// clean up.
+    pub fn let_go(&self) {
+        self.armed.store(true, Ordering::Relaxed);
     }
 
     /// Asks the work to stop, as a deadline does: there is no signal, and no exit status of one.

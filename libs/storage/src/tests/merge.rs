@@ -329,7 +329,7 @@ fn deep_trees_need_no_deep_stack() {
     let tree = store.tree(&image).unwrap();
     assert_eq!(tree.len(), 1002);
     let target = tempfile::tempdir().unwrap();
-    tree.extract("".as_ref(), &target.path().join("out"))
+    tree.extract("".as_ref(), &target.path().join("out"), &false.into())
         .unwrap();
     crate::remove::tree(&target.path().join("out")).unwrap();
 }

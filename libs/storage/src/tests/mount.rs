@@ -259,16 +259,20 @@ fn extracting_needs_no_mount() {
     let tree = store.tree(&record).unwrap();
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("usr");
-    tree.extract("usr".as_ref(), &target).unwrap();
+    tree.extract("usr".as_ref(), &target, &false.into())
+        .unwrap();
     assert_eq!(
         fs::read(target.join("lib/large")).unwrap(),
         content(3, (1 << 20) + 4321)
     );
     assert_eq!(walk(&target)["lib/link"].same_as, "lib/large");
     assert!(
-        tree.extract("etc/big".as_ref(), &out.path().join("x"))
+        tree.extract("etc/big".as_ref(), &out.path().join("x"), &false.into())
             .is_err()
     );
+    assert!(!out.path().join("x").exists());
+    let stopped = tree.extract("".as_ref(), &out.path().join("x"), &true.into());
+    assert!(matches!(stopped, Err(StoreError::Interrupted)));
     assert!(!out.path().join("x").exists());
 }
 
@@ -286,7 +290,7 @@ fn holes_stay_holes() {
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("out");
     let tree = store.tree(&record).unwrap();
-    tree.extract("".as_ref(), &target).unwrap();
+    tree.extract("".as_ref(), &target, &false.into()).unwrap();
     let meta = fs::metadata(target.join("sparse")).unwrap();
     assert_eq!(meta.len(), size);
     assert!(meta.blocks() * 512 < 1 << 20, "{} blocks", meta.blocks());
