@@ -20,7 +20,7 @@ use crate::{
         self, BlobRecord, ContainerRecord, ImageRecord, LayerRecord, NameRecord, RECORD_FORMAT,
     },
     splitstream::TarReader,
-    staging,
+    staging::{self, Staging},
 };
 
 /// The default place of the store.
@@ -360,22 +360,27 @@ impl Store {
 
     /// Gives an image one more name; the name is taken from the image that had it.
     ///
-    /// Crash points: before the rename the old state holds, after it the new one.
+    /// Crash points: before the rename the old state holds and a staging directory is left, which
+    /// the next open removes; after it the new one.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::ReadOnly`], failures of the file system.
     pub fn tag(&self, image: &str, name: &Reference) -> Result<ImageRecord> {
         self.check_writable()?;
+        // Made before the lock is taken and removed after it was given back.
+        let staging = Staging::create(self.layout())?;
         let _lock = self.lock_names()?;
         let found = self.image(image)?;
         let name = name.with_default_tag().to_string();
         let path = self.layout().name_record(&name);
+        let staged = staging.sub("rec").join("name");
         let record = NameRecord {
             format: RECORD_FORMAT,
             name,
             image: found.manifest,
         };
-        write_synced(&path, &record::to_bytes(&record, &path)?)?;
+        write_synced(&staged, &record::to_bytes(&record, &path)?)?;
+        fs::rename(&staged, &path).map_err(StoreError::io("renaming", &staged))?;
         sync_dir(&self.layout().name_records())?;
         self.image(&found.manifest.to_string())
     }
