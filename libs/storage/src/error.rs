@@ -89,10 +89,10 @@ pub enum StoreError {
         /// Under which name.
         wanted: String,
     },
-    /// A prefix fits more than one.
+    /// A prefix, or the digest of a configuration or index, fits more than one.
     #[error("{wanted} is ambiguous: {}", candidates.join(", "))]
     Ambiguous {
-        /// The prefix.
+        /// What was asked for.
         wanted: String,
         /// What it fits.
         candidates: Vec<String>,

@@ -222,7 +222,8 @@ impl Store {
     }
 
     /// Finds an image by a name, the digest of its manifest, configuration or index, or a prefix
-    /// of at least four digits of the first two.
+    /// of at least four digits of the first two. Several images may have one configuration or come
+    /// from one index; its digest then names none of them.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Ambiguous`] with the candidates.
@@ -233,13 +234,15 @@ impl Store {
             wanted: wanted.to_owned(),
         };
         if let Ok(digest) = Digest::parse(wanted) {
-            return images
-                .iter()
-                .find(|image| image.manifest == digest)
-                .or_else(|| images.iter().find(|image| image.config == digest))
-                .or_else(|| images.iter().find(|image| image.aliases.contains(&digest)))
-                .cloned()
-                .ok_or_else(not_found);
+            let ways: [fn(&ImageRecord, &Digest) -> bool; 3] = [
+                |image, digest| image.manifest == *digest,
+                |image, digest| image.config == *digest,
+                |image, digest| image.aliases.contains(digest),
+            ];
+            return ways
+                .into_iter()
+                .find_map(|way| only(wanted, &images, |image| way(image, &digest)).transpose())
+                .unwrap_or_else(|| Err(not_found()));
         }
         if let Ok(reference) = Reference::parse(wanted) {
             if let Some(digest) = reference.digest() {
@@ -258,22 +261,10 @@ impl Store {
         {
             return Err(not_found());
         }
-        let fits = |image: &&ImageRecord| {
+        only(wanted, &images, |image| {
             image.manifest.hex().starts_with(prefix) || image.config.hex().starts_with(prefix)
-        };
-        let mut candidates = images.iter().filter(fits);
-        match (candidates.next(), candidates.next()) {
-            (None, _) => Err(not_found()),
-            (Some(image), None) => Ok(image.clone()),
-            _ => Err(StoreError::Ambiguous {
-                wanted: wanted.to_owned(),
-                candidates: images
-                    .iter()
-                    .filter(fits)
-                    .map(|image| image.manifest.to_string())
-                    .collect(),
-            }),
-        }
+        })?
+        .ok_or_else(not_found)
     }
 
     /// Lists the layers, sorted by diff id.
@@ -479,6 +470,26 @@ impl Store {
     /// Returns where the copy of a tree lies, for the driver `vfs`.
     pub(crate) fn vfs_root(&self, chain: &ChainId) -> PathBuf {
         self.layout().vfs_copy(chain).join("root")
+    }
+}
+
+/// Finds the image that `fits`, if it is the only one.
+fn only(
+    wanted: &str,
+    images: &[ImageRecord],
+    fits: impl Fn(&ImageRecord) -> bool,
+) -> Result<Option<ImageRecord>> {
+    let fitting: Vec<&ImageRecord> = images.iter().filter(|image| fits(image)).collect();
+    match fitting.as_slice() {
+        [] => Ok(None),
+        [image] => Ok(Some((*image).clone())),
+        several => Err(StoreError::Ambiguous {
+            wanted: wanted.to_owned(),
+            candidates: several
+                .iter()
+                .map(|image| image.manifest.to_string())
+                .collect(),
+        }),
     }
 }
 

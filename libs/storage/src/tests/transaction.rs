@@ -6,11 +6,15 @@ use std::{
 };
 
 use archive::testing::TarBuilder;
-use oci::{Compression, Digest, Reference};
+use oci::{Compression, Digest, RawManifest, Reference};
 use tempfile::TempDir;
 
-use super::kit::{content, files_below, image_claiming, image_of, is_root, new_image, pull, store};
-use crate::{GcOptions, MountOptions, NewContainer, Store, StoreError, StoreOptions};
+use super::kit::{
+    TestImage, content, files_below, image_claiming, image_of, is_root, new_image, pull, store,
+};
+use crate::{
+    GcOptions, MountOptions, NewContainer, Store, StoreError, StoreOptions, object::ObjectId,
+};
 
 fn layer(seed: u64) -> Vec<u8> {
     TarBuilder::new()
@@ -304,6 +308,50 @@ fn kept_blobs_come_back_and_go() {
     store.remove_image("a").unwrap();
     store.gc(&GcOptions::default()).unwrap();
     assert!(store.kept_blob(&image.wanted[0].blob).unwrap().is_none());
+}
+
+#[test]
+fn a_digest_that_several_images_share_names_none() {
+    let (_dir, store) = store();
+    let index = Digest::sha256(b"an index");
+    let pull_from_index = |image: &TestImage, name: &str| {
+        let mut new = new_image(image, name);
+        new.aliases = vec![index];
+        let transaction = store.begin(&image.wanted, &|_| {}).unwrap();
+        for place in transaction.missing() {
+            let blob = image.blobs[place].as_slice();
+            transaction
+                .import_layer(place, blob, Compression::Zstd, &|_| {})
+                .unwrap();
+        }
+        transaction.commit(new).unwrap().0
+    };
+    let one = pull_from_index(&image_of(&[layer(1)]), "a");
+    assert_eq!(
+        store.image(&index.to_string()).unwrap().manifest,
+        one.manifest
+    );
+    let other = pull_from_index(&image_of(&[layer(2)]), "b");
+    let mut want = [one.manifest.to_string(), other.manifest.to_string()];
+    want.sort();
+    assert!(matches!(
+        store.image(&index.to_string()),
+        Err(StoreError::Ambiguous { candidates, .. }) if candidates == want
+    ));
+    // One configuration, two manifests.
+    let mut twin = image_of(&[layer(1)]);
+    let mut bytes = twin.manifest.bytes().to_vec();
+    bytes.push(b'\n');
+    twin.manifest = RawManifest::parse(bytes, None).unwrap();
+    pull(&store, &twin, "c").unwrap();
+    assert!(matches!(
+        store.image(&one.config.to_string()),
+        Err(StoreError::Ambiguous { candidates, .. }) if candidates.len() == 2
+    ));
+    assert_eq!(
+        store.image(&one.manifest.to_string()).unwrap().names,
+        one.names
+    );
 }
 
 /// Runs `make` while the image goes: after it was looked up, before what is made of it appears.
