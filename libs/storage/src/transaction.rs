@@ -9,7 +9,7 @@
 //! | 3. under the shared commit lock: objects get their names, then symlinks and blobs | objects that nothing refers to: the next pull uses them, a collection removes them |
 //! | 4. a second `syncfs` brings these names to disk | the same |
 //! | 5. records of layers and blobs are renamed into place, their directories synced | layers that no image has: as above |
-//! | 6. the record of the image is renamed, its directory synced | the image is there, without its name |
+//! | 6. the record of the image, with what an older one knew, is renamed, its directory synced | the image is there, without its name |
 //! | 7. the name is renamed, its directory synced | all of it |
 //!
 //! A name is only ever given to what is on disk, and each step is on disk before the next begins.
@@ -23,14 +23,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use oci::{ChainId, Compression, DiffId, Digest, ImageConfig, Manifest, Reference};
+use oci::{ChainId, Compression, DiffId, Digest, ImageConfig, Manifest, Reference, limits};
 use signing::{Signature, TrustedManifest};
 
 use crate::{
     Store,
     error::{Result, StoreError},
     import::{Import, Imported},
-    layout::sync_dir,
+    layout::{sync_dir, write_synced},
     lock::{Kind, LayerLocks},
     merge::{self, MergeLayer},
     object::ObjectId,
@@ -42,6 +42,10 @@ use crate::{
     splitstream::StreamReader,
     staging::Staging,
 };
+
+/// Most indexes that are remembered to name an image: one that is rebuilt daily is found by those of
+/// a year, and its record stays small.
+const ALIASES: usize = 400;
 
 /// A layer that an image needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -408,6 +412,13 @@ impl Transaction {
         sync_dir(&layout.layer_records())?;
         sync_dir(&layout.blob_records())?;
         let _names = self.store.lock_names()?;
+        if let Some(before) = record::read::<ImageRecord>(&image_record.1)? {
+            keep_known(&mut record, before);
+            write_synced(
+                &image_record.0,
+                &record::to_bytes(&record, &image_record.1)?,
+            )?;
+        }
         rename(&image_record.0, &image_record.1)?;
         sync_dir(&layout.image_records())?;
         for (from, to) in &name_records {
@@ -712,6 +723,27 @@ fn parse_config(image: &NewImage) -> Result<oci::image_config::Parsed> {
             digest: Digest::sha256(&image.config),
             source: Box::new(source),
         }),
+    }
+}
+
+/// Adds to the record of an image what the store knew when it was pulled before: other indexes
+/// that name it, signatures that this source lacks, and who signed for it.
+fn keep_known(record: &mut ImageRecord, before: ImageRecord) {
+    let add = |known: &mut Vec<Digest>, more: Vec<Digest>, limit| {
+        for digest in more {
+            if known.len() < limit && !known.contains(&digest) {
+                known.push(digest);
+            }
+        }
+    };
+    add(&mut record.aliases, before.aliases, ALIASES);
+    add(
+        &mut record.signatures,
+        before.signatures,
+        limits::SIGNATURES,
+    );
+    if record.verdict.signer().is_none() && before.verdict.signer().is_some() {
+        record.verdict = before.verdict;
     }
 }
 

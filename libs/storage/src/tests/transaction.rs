@@ -354,6 +354,32 @@ fn a_digest_that_several_images_share_names_none() {
     );
 }
 
+#[test]
+fn a_second_pull_forgets_nothing() {
+    let (_dir, store) = store();
+    let image = image_of(&[layer(1)]);
+    let mut first = new_image(&image, "a");
+    first.aliases = vec![Digest::sha256(b"an index")];
+    let transaction = store.begin(&image.wanted, &|_| {}).unwrap();
+    let blob = image.blobs[0].as_slice();
+    transaction
+        .import_layer(0, blob, Compression::Zstd, &|_| {})
+        .unwrap();
+    let (before, _) = transaction.commit(first).unwrap();
+    let mut second = new_image(&image, "a");
+    second.aliases = vec![Digest::sha256(b"another index")];
+    second.signatures = vec![signing::Signature::Simple(vec![0x90, 4, 5, 6])];
+    second.origin = "another test".to_owned();
+    let transaction = store.begin(&image.wanted, &|_| {}).unwrap();
+    let (after, _) = transaction.commit(second).unwrap();
+    assert_eq!(after.origin, "another test");
+    assert_eq!(after.aliases[1..], before.aliases);
+    assert_eq!(after.signatures[1..], before.signatures);
+    assert_eq!((after.aliases.len(), after.signatures.len()), (2, 2));
+    assert_eq!(store.images().unwrap(), [after]);
+    assert!(store.fsck(&Default::default()).unwrap().is_clean());
+}
+
 /// Runs `make` while the image goes: after it was looked up, before what is made of it appears.
 fn while_the_image_goes<T: Send>(make: impl FnOnce(&Store) -> T + Send) -> (TempDir, Store, T) {
     let (dir, store) = store();
