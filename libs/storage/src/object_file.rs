@@ -120,8 +120,9 @@ pub(crate) struct ObjectWriter {
     pin: File,
     new_path: PathBuf,
     verity: bool,
-    /// Objects that are in `new` or `pin`. One is entered before it is written; a commit looks
-    /// for each file, so one that failed to be written fails the commit.
+    /// Objects that are in `new` or `pin`. One is entered before it is written, so that nobody
+    /// else writes it, and taken out when that fails. Who found it here meanwhile is right after a
+    /// second try; without one the commit, which looks for each file, fails.
     known: Mutex<HashSet<ObjectId>>,
     writeback: Arc<Writeback>,
 }
@@ -147,6 +148,17 @@ impl ObjectWriter {
         if !self.claim(&id)? {
             return Ok((id, Stored::Shared));
         }
+        if let Err(error) = self.write(&id, content) {
+            // Half of it must not be taken for the whole by whoever tries again.
+            let _ = std::fs::remove_file(self.new_path.join(id.hex()));
+            self.lock().remove(&id);
+            return Err(error);
+        }
+        self.writeback.wrote(content.len() as u64);
+        Ok((id, Stored::New))
+    }
+
+    fn write(&self, id: &ObjectId, content: &[u8]) -> Result<()> {
         let hex = id.hex();
         let path = || self.new_path.join(&hex);
         let fd = rustix::fs::openat(
@@ -160,9 +172,7 @@ impl ObjectWriter {
         file.write_all(content)
             .map_err(StoreError::io("writing", path()))?;
         drop(file);
-        self.seal(&path())?;
-        self.writeback.wrote(content.len() as u64);
-        Ok((id, Stored::New))
+        self.seal(&path())
     }
 
     /// Stores the finished file `temporary` under the digest that was computed while it was
@@ -172,9 +182,14 @@ impl ObjectWriter {
             std::fs::remove_file(temporary).map_err(StoreError::io("removing", temporary))?;
             return Ok(Stored::Shared);
         }
-        self.seal(temporary)?;
         let to = self.new_path.join(id.hex());
-        std::fs::rename(temporary, &to).map_err(StoreError::io("renaming", temporary))?;
+        let placed = self.seal(temporary).and_then(|()| {
+            std::fs::rename(temporary, &to).map_err(StoreError::io("renaming", temporary))
+        });
+        if let Err(error) = placed {
+            self.lock().remove(&id);
+            return Err(error);
+        }
         Ok(Stored::New)
     }
 
@@ -195,7 +210,11 @@ impl ObjectWriter {
         if !self.lock().insert(*id) {
             return Ok(false);
         }
-        Ok(!self.link(id)?)
+        let linked = self.link(id);
+        if linked.is_err() {
+            self.lock().remove(id);
+        }
+        Ok(!linked?)
     }
 
     fn link(&self, id: &ObjectId) -> Result<bool> {

@@ -617,8 +617,9 @@ impl Transaction {
         Ok(())
     }
 
-    /// Looks whether everything that the records will promise is in place: a layer that was there
-    /// before, and one whose import went wrong and was tried again, are looked at alike.
+    /// Looks whether everything that the records of new layers will promise is in place, also where
+    /// an import went wrong and was tried again. Layers that were there before were looked at by
+    /// whoever brought them, and their locks have kept them since.
     fn check_placed(&self, layers: &[LayerRecord], tree: &ObjectId) -> Result<()> {
         let objects = self.store.objects();
         objects.size(tree)?;

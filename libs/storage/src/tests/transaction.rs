@@ -380,6 +380,28 @@ fn a_second_pull_forgets_nothing() {
     assert!(store.fsck(&Default::default()).unwrap().is_clean());
 }
 
+/// A layer that failed in the middle of an object is tried again.
+#[test]
+fn half_an_object_is_not_taken_for_the_whole() {
+    let (_dir, store) = store();
+    let image = image_of(&[layer(1)]);
+    let transaction = store.begin(&image.wanted, &|_| {}).unwrap();
+    // Whatever is written there meets a full disk.
+    let object = ObjectId::of(&content(77, 9000)).hex();
+    let staged = std::fs::read_dir(store.layout().staging()).unwrap().next();
+    let place = staged.unwrap().unwrap().path().join("new").join(object);
+    std::os::unix::fs::symlink("/dev/full", &place).unwrap();
+    let import = || {
+        let blob = image.blobs[0].as_slice();
+        transaction.import_layer(0, blob, Compression::Zstd, &|_| {})
+    };
+    assert!(import().unwrap_err().is_no_space());
+    import().unwrap();
+    transaction.commit(new_image(&image, "a")).unwrap();
+    let report = store.fsck(&Default::default()).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+}
+
 /// Runs `make` while the image goes: after it was looked up, before what is made of it appears.
 fn while_the_image_goes<T: Send>(make: impl FnOnce(&Store) -> T + Send) -> (TempDir, Store, T) {
     let (dir, store) = store();
