@@ -20,7 +20,7 @@
 use std::{
     fs,
     io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -235,13 +235,19 @@ impl Layout {
         Ok(())
     }
 
-    /// Makes the root and the directory of the lock files.
+    /// Makes the root and the directory of the lock files; a root that is there is closed to others.
     pub(crate) fn create_root(&self) -> Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder
             .create(self.root.join("locks"))
-            .map_err(StoreError::io("creating", &self.root))
+            .map_err(StoreError::io("creating", &self.root))?;
+        let wrong = || StoreError::io("closing to others", &self.root);
+        let mode = fs::metadata(&self.root).map_err(wrong())?.mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700)).map_err(wrong())?;
+        }
+        Ok(())
     }
 
     /// Makes the rest of the directories.

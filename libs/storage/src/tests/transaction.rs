@@ -402,6 +402,17 @@ fn half_an_object_is_not_taken_for_the_whole() {
     assert!(report.is_clean(), "{:?}", report.findings);
 }
 
+#[test]
+fn a_directory_that_becomes_a_store_is_closed() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(dir.path(), open).unwrap();
+    Store::open(&StoreOptions::new(dir.path())).unwrap();
+    let mode = std::fs::metadata(dir.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o700);
+}
+
 /// Runs `make` while the image goes: after it was looked up, before what is made of it appears.
 fn while_the_image_goes<T: Send>(make: impl FnOnce(&Store) -> T + Send) -> (TempDir, Store, T) {
     let (dir, store) = store();
