@@ -86,20 +86,22 @@ pub fn inspect(
         name: name.to_string(),
         source: error,
     };
+    let source = open_source(name, context, options).map_err(failed)?;
+    let source = source.as_ref();
+    // A list of tags may have a thousand pages: whether the image is there is asked first.
+    let top = source.manifest(None).map_err(failed)?;
     let tagged = match name {
         ImageName::Docker(docker) if list_tags => Some(&docker.reference),
         _ => None,
     };
-    // The registry is asked for the tags and for the image at once.
+    // The registry is asked for the tags and for the configuration at once.
     let (inspection, tags) = std::thread::scope(|scope| {
         let tags = tagged.map(|reference| {
             let list = move || repository_tags(reference, context, options);
             let thread = std::thread::Builder::new().name("tags".to_owned());
             thread.spawn_scoped(scope, list).map_err(|_| list)
         });
-        let inspection = open_source(name, context, options)
-            .map_err(failed)
-            .and_then(|source| inspect_image(context, source.as_ref()));
+        let inspection = inspect_image(context, source, &top);
         let tags = tags.map(|thread| match thread {
             Ok(thread) => thread
                 .join()
@@ -118,11 +120,12 @@ pub fn inspect(
 }
 
 /// Looks at everything but the tags.
-fn inspect_image(context: &Context, source: &dyn ImageSource) -> Result<Inspection, CopyError> {
-    let top = source
-        .manifest(None)
-        .map_err(|error| source_failed(source, error))?;
-    let (manifest, _) = select_instance(source, &top, &context.platform)?;
+fn inspect_image(
+    context: &Context,
+    source: &dyn ImageSource,
+    top: &RawManifest,
+) -> Result<Inspection, CopyError> {
+    let (manifest, _) = select_instance(source, top, &context.platform)?;
     Ok(match manifest.manifest() {
         Manifest::Schema1(schema1) => {
             let config = open_config(source, &manifest, schema1)?;
@@ -134,7 +137,7 @@ fn inspect_image(context: &Context, source: &dyn ImageSource) -> Result<Inspecti
                     .layers()
                     .map(|(layer, _)| unsized_layer(layer))
                     .collect(),
-                ..inspection(source, &top, &config)
+                ..inspection(source, top, &config)
             }
         }
         _ => {
@@ -143,7 +146,7 @@ fn inspect_image(context: &Context, source: &dyn ImageSource) -> Result<Inspecti
             Inspection {
                 layers: image.layers.iter().map(|layer| layer.digest).collect(),
                 layers_data: image.layers.iter().map(sized_layer).collect(),
-                ..inspection(source, &top, &config)
+                ..inspection(source, top, &config)
             }
         }
     })

@@ -7,13 +7,16 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::{
     ACCEPT, Recorder, Registry, TestImage, chain, context, copy_with, files, options, ours,
+    plain_http,
 };
-use image::{CopyError, Note, Quiet, SinkOptions};
+use image::{CopyError, ImageName, Note, Quiet, SinkOptions};
 use oci::{Compression, Digest, MediaType};
 
 fn image(seed: u64) -> TestImage {
@@ -653,4 +656,40 @@ fn uploads_that_stand_in_for_mounts_are_used_for_layers_that_change() {
             .unwrap_or_else(|error| panic!("{to}: {}", chain(&error)));
         assert_ne!(report.digest, image.digest());
     }
+}
+
+/// A list of tags can be long, and says nothing of an image that is not there.
+#[test]
+fn no_tags_are_listed_for_an_image_that_is_missing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = format!("docker://{}/app:1", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let count = stream.read(&mut request).unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..count]).into_owned();
+            let Some(path) = request.strip_prefix("GET ") else {
+                continue;
+            };
+            let path = path.split(' ').next().unwrap_or("").to_owned();
+            let status = if path == "/v2/" {
+                "200 OK"
+            } else {
+                "404 Not Found"
+            };
+            log.lock().unwrap().push(path);
+            let answer =
+                format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let root = tempfile::tempdir().unwrap();
+    let name = ImageName::parse(&name).unwrap();
+    let error = image::inspect(&context(root.path()), &name, &plain_http(), true).unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    let asked = asked.lock().unwrap();
+    assert_eq!(*asked, ["/v2/", "/v2/app/manifests/1"]);
 }

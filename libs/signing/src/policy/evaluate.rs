@@ -136,7 +136,9 @@ impl Policy {
     /// Every requirement that is not satisfied, with the reason.
     pub fn evaluate(&self, input: Evaluation<'_>) -> Result<TrustedManifest, Rejected> {
         let (scope, requirements) = self.requirements_for(input.identity);
-        if !(input.identity.scopes.first()).is_some_and(|joint| scope.ends_with(joint.as_str())) {
+        let transport = &input.identity.transport;
+        let of_both = |joint: &String| scope == format!("{transport}: {joint}");
+        if !input.identity.scopes.first().is_some_and(of_both) {
             for part in input.identity.parts() {
                 let (scope, requirements) = self.requirements_for(&part);
                 if requirements.contains(&Requirement::Reject) {
