@@ -12,7 +12,7 @@ use config::{Environment, OwnConfig, policy_path};
 use image::{Context, CopyError, ImageError, ImageName};
 use jiff::Timestamp;
 use oci::platform::PlatformWanted;
-use registry::{Cancel, ClientOptions, Proxies};
+use registry::{Cancel, ClientOptions, Proxies, RegistryError};
 use signing::Policy;
 use signing::policy::Requirement;
 use storage::StoreOptions;
@@ -156,10 +156,16 @@ impl Session {
         if let Some(timeout) = self.global.command_timeout.filter(|_| stopped) {
             return Err(error.context(format!("not done within {timeout:?}")));
         }
-        match is_not_found(&error) {
-            true => Err(Failure::new(error).status(NOT_FOUND).into()),
-            false => Err(error),
+        let not_found = is_not_found(&error);
+        let advice = RegistryError::find(error.as_ref()).and_then(RegistryError::advice);
+        let mut failure = Failure::new(error);
+        if not_found {
+            failure = failure.status(NOT_FOUND);
         }
+        if let Some(advice) = advice {
+            failure = failure.hint(advice);
+        }
+        Err(failure.into())
     }
 }
 

@@ -221,6 +221,32 @@ fn missing_images_and_wrong_calls_have_the_documented_status() {
 }
 
 #[test]
+fn errors_name_each_thing_once_and_say_what_to_do() {
+    let Some(world) = World::new() else { return };
+    let said = |args: &[&str]| text(&world.run(OURS, args).stderr);
+    assert_eq!(
+        said(&["inspect", "docker://{R}/one:1"]),
+        world.fill(
+            "skopeo-rs: reading docker://{R}/one:1
+  caused by: reading manifest
+  caused by: GET https://{R}/v2/: cannot connect
+  caused by: the answer is not TLS
+  hint: if the way there can be trusted: --tls-verify=false (copy: --src-tls-verify or --dest-tls-verify), \
+             or insecure = true in registries.conf
+"
+        )
+    );
+    assert_eq!(
+        said(&["inspect", "docker://127.0.0.1:1/one:1"]),
+        "skopeo-rs: reading docker://127.0.0.1:1/one:1
+  caused by: reading manifest
+  caused by: GET https://127.0.0.1:1/v2/: cannot connect
+  caused by: Connection refused (os error 111)
+"
+    );
+}
+
+#[test]
 fn copy_reports_what_the_original_reports() {
     use Stdout::{Equal, Lines};
     let Some(world) = World::new() else { return };

@@ -9,6 +9,7 @@ use image::{CopyError, CopyOptions, SinkOptions, open_sink, open_source};
 use jiff::Timestamp;
 use oci::Reference;
 use oci::platform::PlatformWanted;
+use registry::RegistryError;
 use serde::Serialize;
 use signing::Policy;
 use term::copy::{CopyProgress, Moved, Report};
@@ -151,7 +152,7 @@ pub(crate) fn arrive(
     };
     let progress = CopyProgress::new(shown, report, &session.interrupt);
     let copied = open_source(source, &context, &endpoint)
-        .with_context(|| format!("opening {source}"))
+        .map_err(anyhow::Error::from)
         .and_then(|opened| {
             let none = image::EndpointOptions::default();
             let sink = open_sink(&destination, &context, &none, &sink_options)
@@ -167,12 +168,10 @@ pub(crate) fn arrive(
         let warning = term::error::printable(&warning, "    ");
         term::program::say(&format!("storetool: warning: {warning}\n"));
     }
-    let scope = copied.as_ref().err().and_then(rejecting_scope);
+    let advice = copied.as_ref().err().and_then(advice);
     let copied = copied.with_context(|| format!("pulling {source}"));
-    let copied = match scope {
-        Some(scope) => copied.hint(|| {
-            format!("{scope} of the policy wants a signature of a key that it names, or a change")
-        })?,
+    let copied = match advice {
+        Some(advice) => copied.hint(|| advice)?,
         None => copied?,
     };
     let stored = copied
@@ -181,12 +180,16 @@ pub(crate) fn arrive(
     print(&stored, progress.moved(), arrival)
 }
 
-/// The scope of the policy that turned the image away, when it was the policy.
-fn rejecting_scope(error: &anyhow::Error) -> Option<String> {
-    match error.downcast_ref::<CopyError>()? {
-        CopyError::Rejected(rejected) => Some(format!("scope {:?}", rejected.scope())),
-        _ => None,
+/// What can be done about an image that did not come.
+fn advice(error: &anyhow::Error) -> Option<String> {
+    if let Some(CopyError::Rejected(rejected)) = error.downcast_ref() {
+        return Some(format!(
+            "scope {:?} of the policy wants a signature of a key that it names, or a change",
+            rejected.scope()
+        ));
     }
+    let advice = RegistryError::find(error.as_ref())?.advice()?;
+    Some(advice.to_owned())
 }
 
 fn print(stored: &Stored, moved: Moved, arrival: &Arrival) -> anyhow::Result<()> {
@@ -202,7 +205,10 @@ fn print(stored: &Stored, moved: Moved, arrival: &Arrival) -> anyhow::Result<()>
         })?);
     }
     if !arrival.quiet {
-        let name = record.names.first().map_or("the image", String::as_str);
+        let name = record.names.first().map_or(
+            "the image (without a name; `storetool tag` gives it one)",
+            String::as_str,
+        );
         term::program::say(&format!(
             "{name}: {} fetched, {} in the store already; {} fetched, {} of files new, {} shared\n",
             layers(totals.layers_new),

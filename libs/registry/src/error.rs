@@ -355,11 +355,42 @@ impl RegistryError {
         }
     }
 
+    /// Returns what a user can do about it, in the words of configuration files and of the flags
+    /// that all programs share; `None` where nothing but trying again comes to mind.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect { source, .. } => match tls_error(source.as_ref())? {
+                tls if is_no_tls(tls) => Some(
+                    "if the way there can be trusted: --tls-verify=false (copy: --src-tls-verify or \
+                     --dest-tls-verify), or insecure = true in registries.conf",
+                ),
+                rustls::Error::InvalidCertificate(_) => Some(
+                    "put the certificate of its authority into /etc/containers/certs.d/HOST:PORT/ca.crt",
+                ),
+                _ => None,
+            },
+            error if error.is_denied() => {
+                Some("`podman login` and `skopeo login` keep credentials, --creds gives them once")
+            }
+            _ => None,
+        }
+    }
+
+    /// Finds the registry error that an error was caused by, whatever wraps it.
+    pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        causes(error).find_map(|cause| {
+            let boxed = cause.downcast_ref::<Box<Self>>();
+            cause.downcast_ref().or(boxed.map(AsRef::as_ref))
+        })
+    }
+
     /// Tells whether the same request may well succeed a little later.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Status(error) => crate::retry::is_transient(error.status),
-            Self::Connect { source, .. } => !is_certificate_error(source.as_ref()),
+            Self::Connect { source, .. } => {
+                !tls_error(source.as_ref()).is_some_and(is_certificate_error)
+            }
             Self::Interrupted { source, .. } => source.is_retryable(),
             Self::Broken { .. }
             | Self::Timeout { .. }
@@ -402,7 +433,7 @@ impl RegistryError {
         let method = method.clone();
         let url = redacted(url);
         let connect = error.is_connect();
-        let source = Box::new(error.without_url());
+        let source = Box::new(LastCause(error.without_url()));
         if connect {
             Self::Connect {
                 method,
@@ -419,31 +450,67 @@ impl RegistryError {
     }
 }
 
-/// Tells whether the system reported an error of the connection, and the peer did not just end it.
-pub(crate) fn is_of_the_network(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<io::Error>())
+/// What the HTTP library reports, told by the last of its causes: those above it say once more
+/// that there is no connection.
+#[derive(Debug)]
+struct LastCause(reqwest::Error);
+
+impl fmt::Display for LastCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if tls_error(&self.0).is_some_and(is_no_tls) {
+            return f.write_str("the answer is not TLS");
+        }
+        match causes(&self.0).last() {
+            Some(last) => fmt::Display::fmt(last, f),
+            None => fmt::Display::fmt(&self.0, f),
+        }
+    }
 }
 
-/// A certificate that is refused now is refused in a second as well.
-fn is_certificate_error(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return matches!(
-                tls,
-                rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)
-            );
-        }
+impl std::error::Error for LastCause {}
+
+/// An error and what it was caused by, outermost first.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    let whole = error
+        .downcast_ref::<LastCause>()
+        .map_or(error, |last| &last.0);
+    std::iter::successors(Some(whole), |error| {
         // The source of an I/O error is that of the error inside, which is passed over so.
         let inside = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);
-        next = match inside {
-            Some(inside) => Some(inside),
+        match inside {
+            Some(inside) => Some(inside as &(dyn std::error::Error + 'static)),
             None => error.source(),
-        };
-    }
-    false
+        }
+    })
+}
+
+/// Tells whether the system reported an error of the connection, and the peer did not just end it.
+pub(crate) fn is_of_the_network(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|error| error.is::<io::Error>())
+}
+
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    causes(error).find_map(|error| error.downcast_ref())
+}
+
+/// A certificate that is refused now is refused in a second as well.
+fn is_certificate_error(tls: &rustls::Error) -> bool {
+    matches!(
+        tls,
+        rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)
+    )
+}
+
+/// What plain HTTP looks like to a TLS client.
+fn is_no_tls(tls: &rustls::Error) -> bool {
+    matches!(
+        tls,
+        rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)
+    )
 }
 
 /// An answer with an error status (distribution-spec, "Error Codes").

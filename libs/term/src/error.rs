@@ -118,6 +118,7 @@ pub fn render(program: &str, error: &anyhow::Error) -> String {
             .strip_prefix(&parent)
             .and_then(|rest| rest.strip_prefix(": "))
             .unwrap_or(&message);
+        let news = without_object_of(&parent, news);
         let _ = writeln!(text, "  caused by: {}", printable(news, "    "));
         parent = message;
     }
@@ -131,6 +132,18 @@ pub fn render(program: &str, error: &anyhow::Error) -> String {
         let _ = writeln!(text, "  hint: {}", printable(hint, "        "));
     }
     text
+}
+
+/// Leaves out of "reading manifest of IMAGE" the image that `parent` ends with as well.
+fn without_object_of<'a>(parent: &str, message: &'a str) -> &'a str {
+    match message.rsplit_once(" of ") {
+        Some((act, object))
+            if !object.contains(' ') && parent.split(' ').next_back() == Some(object) =>
+        {
+            act
+        }
+        _ => message,
+    }
 }
 
 /// Every [`Failure`] of a chain, outermost first, also those that another one wraps.
@@ -188,6 +201,19 @@ mod tests {
             render("p", &chain),
             "p: mounting y\n  caused by: opening x\n  caused by: no such thing\n"
         );
+    }
+
+    #[test]
+    fn an_object_is_named_once() {
+        let chain = base()
+            .context("reading manifest of docker://r/x")
+            .context("reading docker://r/x");
+        assert_eq!(
+            render("p", &chain),
+            "p: reading docker://r/x\n  caused by: reading manifest\n  caused by: no such thing\n"
+        );
+        let another = base().context("size of y").context("reading xy");
+        assert!(render("p", &another).contains("size of y"));
     }
 
     #[test]
