@@ -17,6 +17,7 @@ const AFTER: &str = "\
 EXAMPLES:
   ocitool run --image-config image.json --rootfs ROOT
   ocitool run --image-config image.json --rootfs ROOT -t -- /bin/sh
+  ocitool run --rootfs ROOT -t -- /bin/sh
   ocitool generate --rootfs ROOT -- /bin/id | ocitool run --config -
   ocitool run --bundle DIR web
 
@@ -33,26 +34,26 @@ That of the container's program, 128 + N when signal N ended it; that of the run
 /// of ocitool; with --terminal the runtime connects the terminal. Signals are passed on, and the
 /// exit status is that of the container's program. The container is deleted when it ends.
 ///
-/// The configuration comes from a bundle, from a file, or is made from that of an image; options
-/// edit it, but not that of a bundle. Except with --bundle it goes to a temporary bundle (mode
+/// The configuration comes from a bundle, from a file, or is made from that of an image or, with
+/// --rootfs alone, from nothing; options edit it, but not that of a bundle. Except with --bundle it goes to a temporary bundle (mode
 /// 0700) that is removed afterwards. A root file system that could lead the runtime to the host is
 /// refused: one in which /dev, /proc or /sys is a symlink, or the directory to start in leads to
 /// /proc; ocitool-validate with --rootfs lists what is looked at.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
-#[command(group = clap::ArgGroup::new("source").required(true).args(["config", "bundle", "image_config"]))]
+#[command(group = clap::ArgGroup::new("source").required(true).multiple(true).args(["config", "bundle", "image_config", "rootfs"]))]
 pub(crate) struct Args {
     /// Name of the container [default: made up]
     #[arg(value_name = "ID")]
     id: Option<ContainerId>,
     /// Configuration, - for standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bundle", "image_config"])]
     config: Option<PathBuf>,
     /// Directory with config.json, used as it is
     #[arg(long, short, value_name = "DIR", conflicts_with = "SpecArgs")]
     bundle: Option<PathBuf>,
     /// Configuration of the image to run, - for standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
     image_config: Option<PathBuf>,
     /// File to write the number of the container's first process to
     #[arg(long, value_name = "FILE")]

@@ -117,6 +117,23 @@ fn privileged_run_gives_output_and_status() {
 }
 
 #[test]
+fn privileged_run_needs_no_more_than_a_root() {
+    let Some(place) = Place::new() else { return };
+    let out = place.call(
+        "run",
+        &[
+            "--rootfs",
+            place.root.to_str().unwrap(),
+            "--",
+            "/bin/sh",
+            "-c",
+            "echo $((6 * 7))",
+        ],
+    );
+    assert_eq!((out.status, out.stdout.as_str()), (0, "42\n"), "{out:?}");
+}
+
+#[test]
 fn privileged_confinement_is_what_config_json_says() {
     let Some(place) = Place::new() else { return };
     let script = "grep -E '^(Cap|Seccomp:|NoNewPrivs|Groups|Uid|Gid)' /proc/self/status; \
