@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use anyhow::Context as _;
 use serde::Serialize;
 use storage::diff::{Change, ChangeKind};
-use term::Stdout;
+use term::{Explain as _, Stdout};
 
 use crate::ls::shown;
 use crate::session::{Session, find_image};
@@ -60,7 +60,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         None => {
             let container = store
                 .container(&args.old)
-                .with_context(|| format!("finding container {}", args.old))?;
+                .with_context(|| format!("finding container {}", args.old))
+                .hint(|| "an image is compared with a second one; `storetool containers ls` lists the containers")?;
             store
                 .container_changes(&container)
                 .with_context(|| format!("comparing container {} with its image", args.old))?

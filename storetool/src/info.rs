@@ -47,6 +47,14 @@ struct Info {
     version: &'static str,
 }
 
+fn verity(has: bool) -> &'static str {
+    if has {
+        "yes: the kernel checks each read"
+    } else {
+        "no: the file system had no fs-verity when the store was made"
+    }
+}
+
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let template = args.format.as_deref().map(Template::parse).transpose()?;
     let store = session.look()?;
@@ -69,7 +77,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let mut table = Table::bare();
     table.row(["root", &info.root.to_string_lossy()]);
     table.row(["driver", &info.mounting]);
-    table.row(["verity", if info.verity { "yes" } else { "no" }]);
+    table.row(["verity", verity(info.verity)]);
     table.row(["images", &info.images.to_string()]);
     table.row(["layers", &info.layers.to_string()]);
     table.row(["containers", &info.containers.to_string()]);

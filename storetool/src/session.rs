@@ -18,13 +18,7 @@ use term::{Explain as _, Interrupt};
 pub(crate) struct Global {
     /// The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not
     /// root)
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "STORETOOL_ROOT",
-        hide_env = true
-    )]
+    #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
     /// How root file systems are made: composefs or vfs
     ///
@@ -89,10 +83,10 @@ impl Session {
     }
 
     fn options(&self) -> StoreOptions {
-        let root = match &self.global.root {
-            Some(root) => root.clone(),
-            None => default_root(&self.env),
-        };
+        // Not by the grammar: usage would show `--root DIR` as if it were missing.
+        let named = || self.env.path_var("STORETOOL_ROOT");
+        let root = self.global.root.clone().or_else(named);
+        let root = root.unwrap_or_else(|| default_root(&self.env));
         StoreOptions {
             driver: self.global.driver,
             ..StoreOptions::new(root)
