@@ -6,10 +6,8 @@ DESTDIR ?=
 PROGRAMS = skopeo-rs storetool ocitool
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-# OpenSSL is linked statically: looking up its symbols takes a third of the time of a short command.
 # Programs are built one by one: together, ocitool would be linked with what the others need.
-RELEASE = OPENSSL_STATIC=1 OPENSSL_LIB_DIR="$$(pkg-config --variable=libdir openssl)" \
-    OPENSSL_INCLUDE_DIR="$$(pkg-config --variable=includedir openssl)" $(CARGO) build --release
+RELEASE = env $$(sh contrib/static-openssl.sh) $(CARGO) build --release
 BUILD_PROGRAMS = for program in $(PROGRAMS); do $(RELEASE) $(QUIET) --package $$program || exit 1; done
 
 .PHONY: help demo test build check fmt lint man completions bench soak fuzz install

@@ -69,8 +69,10 @@ stage() {
 install() {
     root=$1
     shift
-    chroot "$root" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq --yes --no-install-recommends "$@" >"$out/apt.log" 2>&1 || { cat "$out/apt.log" >&2; exit 1; }
+    # Java's scripts want /proc; the layers must not see that it was mounted.
+    unshare --mount sh -ec 'mount -t proc proc "$1/proc"; root=$1; shift
+        exec chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "$@"' \
+        install "$root" "$@" >"$out/apt.log" 2>&1 || { cat "$out/apt.log" >&2; exit 1; }
     chroot "$root" apt-get clean
 }
 
