@@ -223,7 +223,10 @@ fn it_is_shown_as_the_original_shows_it() {
     assert!(mine.layers_data.iter().all(|layer| layer.size == -1));
     let mut mine = serde_json::to_value(&mine).unwrap();
     let theirs = json(&skopeo(&["inspect", "--tls-verify=false", &name]));
-    mine.as_object_mut().unwrap().remove("LayersData");
+    // Debian 12's skopeo does not print it yet.
+    if theirs.get("LayersData").is_none() {
+        mine.as_object_mut().unwrap().remove("LayersData");
+    }
     assert_eq!(mine, theirs);
     assert_eq!(mine["Tag"], "1");
     let mut mine = image::inspect::config_json(&context, source.as_ref()).unwrap();

@@ -119,7 +119,20 @@ impl World {
         let (theirs, ours) = (text(&theirs.stdout), text(&ours.stdout));
         match row.stdout {
             Stdout::Equal => assert_eq!(ours, theirs, "{context}"),
-            Stdout::Lines => assert_eq!(sorted(&ours), sorted(&theirs), "{context}"),
+            Stdout::Lines => {
+                let theirs = theirs.replace(" images generated from ", " of ");
+                let (mut ours, theirs) = (sorted(&ours), sorted(&theirs));
+                // Debian 13's says so only when there are signatures.
+                ours.retain(|line| !STORING.contains(line) || theirs.contains(line));
+                assert_eq!(ours, theirs, "{context}");
+            }
+            Stdout::WithoutLayersData if theirs.starts_with("{\"") => {
+                let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+                assert_eq!(value(&ours), value(&theirs), "{context}");
+            }
+            Stdout::WithoutLayersData if theirs.contains("\"LayersData\"") => {
+                assert_eq!(ours, theirs, "{context}");
+            }
             Stdout::WithoutLayersData => {
                 assert_eq!(without_layers_data(&ours), theirs, "{context}");
             }
@@ -128,14 +141,17 @@ impl World {
     }
 }
 
+const STORING: [&str; 2] = ["Storing signatures", "Storing list signatures"];
+
 /// How standard outputs are compared.
 #[derive(Clone, Copy)]
 pub(crate) enum Stdout {
     /// To the byte.
     Equal,
-    /// As sets of lines: layers are copied in any order.
+    /// As sets of lines: layers are copied in any order. Debian 13's version words some otherwise.
     Lines,
-    /// To the byte, but for LayersData, which Debian's version does not print yet.
+    /// To the byte, but for LayersData, which Debian 12's version does not print yet; where
+    /// Debian 13's prints JSON on one line, as JSON.
     WithoutLayersData,
     /// Not at all.
     Other,

@@ -477,7 +477,11 @@ pub(crate) fn files(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                let content = std::fs::read(&path).unwrap();
+                let mut content = std::fs::read(&path).unwrap();
+                // Newer releases of skopeo leave out a space, older ones have it.
+                if path.ends_with("oci-layout") {
+                    content.retain(|byte| *byte != b' ');
+                }
                 found.push((path.strip_prefix(root).unwrap().to_owned(), content));
             }
         }
