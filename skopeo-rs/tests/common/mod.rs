@@ -118,6 +118,12 @@ impl World {
         assert_eq!(ours.status.code(), status, "{context}");
         let (theirs, ours) = (text(&theirs.stdout), text(&ours.stdout));
         match row.stdout {
+            // Debian 13's version aligns no columns.
+            Stdout::Equal if theirs.contains('\t') => {
+                let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+                let (ours, theirs): (Vec<String>, Vec<String>) = (words(&ours), words(&theirs));
+                assert_eq!(ours, theirs, "{context}");
+            }
             Stdout::Equal => assert_eq!(ours, theirs, "{context}"),
             Stdout::Lines => {
                 let theirs = theirs.replace(" images generated from ", " of ");
