@@ -77,9 +77,9 @@ pub enum Note {
         /// What kind of signature.
         kind: String,
     },
-    /// Signatures are about to be stored.
+    /// Signatures, if any, go with the manifest.
     StoringSignatures,
-    /// Signatures of a list are about to be stored.
+    /// Signatures of a list, if any, go with it.
     StoringListSignatures,
     /// Another process brings a layer into the store, and is waited for.
     WaitingForLayer {

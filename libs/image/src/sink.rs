@@ -98,14 +98,16 @@ pub struct NewManifest<'a> {
     pub trusted: Option<&'a TrustedManifest>,
     /// Whether this is one instance of a list that follows.
     pub is_instance: bool,
+    /// All signatures that it has at the destination.
+    pub signatures: &'a [Signature],
 }
 
 /// A place that an image is written to.
 ///
 /// The order of calls: `begin`, `put_blob` for each layer (from several threads when
-/// [`Self::parallel_blobs`]), `put_config`, `put_manifest`, `put_signatures`; the same again
-/// for each instance of a list, then for the list; last `commit`. A sink that is dropped
-/// without `commit` leaves nothing visible.
+/// [`Self::parallel_blobs`]), `put_config`, `put_manifest`; the same again for each
+/// instance of a list, then for the list; last `commit`. A sink that is dropped without `commit`
+/// leaves nothing visible.
 pub trait ImageSink: Send + Sync {
     /// Returns the name it was opened by.
     fn name(&self) -> &ImageName;
@@ -185,21 +187,11 @@ pub trait ImageSink: Send + Sync {
     /// When it cannot be stored.
     fn put_config(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), ImageError>;
 
-    /// Takes a manifest.
+    /// Takes a manifest and its signatures, which nobody finds without them.
     ///
     /// # Errors
-    /// When it cannot be stored; [`ImageError::ManifestType`] when another type may be taken.
+    /// When they cannot be stored; [`ImageError::ManifestType`] when another type may be taken.
     fn put_manifest(&self, manifest: &NewManifest<'_>) -> Result<(), ImageError>;
-
-    /// Takes the signatures of the manifest that was put last.
-    ///
-    /// # Errors
-    /// When they cannot be stored.
-    fn put_signatures(
-        &self,
-        signatures: &[Signature],
-        manifest: &NewManifest<'_>,
-    ) -> Result<(), ImageError>;
 
     /// Makes everything durable and visible; the store says what it has now.
     ///

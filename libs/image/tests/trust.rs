@@ -8,13 +8,18 @@
 mod common;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use common::{TestImage, chain, context, copy_with, options, write_list};
-use image::{CopyError, CopyOptions, CopyReport, Instances, Quiet, SinkOptions};
+use common::{
+    ACCEPT, Recorder, Registry, TestImage, chain, context, copy_with, options, plain_http,
+    write_list,
+};
+use image::{CopyError, CopyOptions, CopyReport, ImageName, Instances, Quiet, SinkOptions};
+use image::{ImageError, open_source};
 use jiff::Timestamp;
 use oci::{Compression, Digest, MediaType};
-use signing::simple;
 use signing::testing::TestKey;
+use signing::{Fingerprint, SignError, Signer, simple};
 
 const REJECT: &str = r#"{"default":[{"type":"reject"}]}"#;
 
@@ -100,4 +105,93 @@ fn a_list_without_its_instances_is_judged_itself() {
     .unwrap();
     let error = copy(root.path(), "dir:{D}/full", "dir:{D}/to", &all, SIGNED).unwrap_err();
     assert!(matches!(error, CopyError::Rejected(_)), "{}", chain(&error));
+}
+
+/// A key that does not sign.
+struct Broken(Fingerprint);
+
+impl Signer for Broken {
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.0
+    }
+
+    fn sign_message(&self, _: &[u8], _: Timestamp) -> Result<Vec<u8>, SignError> {
+        Err(SignError::PassphraseNeeded(self.0.clone()))
+    }
+}
+
+#[test]
+fn an_image_that_could_not_be_signed_has_no_tag() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    let now = Timestamp::now();
+    let key = TestKey::generate("alice", now, None).unwrap();
+    std::fs::write(at("key.gpg"), key.public().unwrap()).unwrap();
+    let alice: Arc<dyn Signer + Send + Sync> = Arc::new(key.signing_key(now).unwrap());
+    let broken: Arc<dyn Signer + Send + Sync> = Arc::new(Broken(alice.fingerprint().clone()));
+    let image = image(3);
+    image.write_dir(&at("from"));
+    let registry = Registry::start();
+    let name = registry.name("app:1");
+    let copy = |to: &str, signer: &Arc<dyn Signer + Send + Sync>| {
+        let options = CopyOptions {
+            signers: vec![Arc::clone(signer)],
+            ..options()
+        };
+        let recorder = Recorder::default();
+        let (context, sink) = (context(root.path()), SinkOptions::default());
+        let from = format!("dir:{}", at("from").display());
+        let result = copy_with(&context, &from, to, &options, &sink, ACCEPT, &recorder);
+        (result, recorder.bytes.into_inner())
+    };
+    let is_there = |name: &str| {
+        let context = context(root.path());
+        match open_source(&ImageName::parse(name).unwrap(), &context, &plain_http()) {
+            Ok(_) => true,
+            Err(error) if error.is_not_found() => false,
+            Err(error) => panic!("{}", chain(&error)),
+        }
+    };
+    let configure = |lookaside: &str| {
+        let directory = at("etc/containers/registries.d");
+        std::fs::create_dir_all(&directory).unwrap();
+        let yaml = format!("default-docker: {{lookaside: '{lookaside}'}}\n");
+        std::fs::write(directory.join("lookaside.yaml"), yaml).unwrap();
+    };
+    // What is missing is found out before a byte is copied.
+    configure("http://127.0.0.1:1");
+    let (nowhere, bytes) = copy(&name, &alice);
+    assert!(
+        matches!(
+            nowhere,
+            Err(CopyError::Sink {
+                source: ImageError::NoSignatures { .. },
+                ..
+            })
+        ),
+        "{:?}",
+        nowhere.map(|report| report.digest)
+    );
+    assert_eq!(bytes, 0);
+    let (nameless, bytes) = copy(&format!("dir:{}", at("to").display()), &alice);
+    assert!(matches!(nameless, Err(CopyError::NoIdentity { .. })));
+    assert_eq!(bytes, 0);
+
+    let lookaside = at("lookaside");
+    configure(&format!("file://{}", lookaside.display()));
+    let (unsigned, bytes) = copy(&name, &broken);
+    assert!(matches!(unsigned, Err(CopyError::Sign(_))));
+    assert!(bytes > 0);
+    assert!(!is_there(
+        &registry.name(&format!("app@{}", image.digest()))
+    ));
+    std::fs::write(&lookaside, "in the way").unwrap();
+    let (unkept, _) = copy(&name, &alice);
+    assert!(matches!(unkept, Err(CopyError::Sink { .. })));
+    assert!(!is_there(&name));
+
+    std::fs::remove_file(&lookaside).unwrap();
+    copy(&name, &alice).0.unwrap();
+    let signed = r#"{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"{D}/key.gpg"}]}"#;
+    crate::copy(root.path(), &name, "dir:{D}/back", &options(), signed).unwrap();
 }

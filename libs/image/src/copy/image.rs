@@ -88,12 +88,7 @@ impl Engine<'_> {
         image: &ImageManifest,
         begun: Begun,
     ) -> Result<CopyReport, CopyError> {
-        let Begun {
-            signatures,
-            fixed,
-            list,
-            is_instance,
-        } = begun;
+        let fixed = begun.fixed;
         let manifest = trusted.manifest();
         let types = convert::candidates(
             manifest.media_type(),
@@ -104,7 +99,10 @@ impl Engine<'_> {
             fixed.is_none(),
         )?;
         let keeps_type = types.first() == Some(manifest.media_type());
-        if keeps_type && signatures.is_empty() && self.is_present(manifest, is_instance)? {
+        if keeps_type
+            && begun.signatures.is_empty()
+            && self.is_present(manifest, begun.is_instance)?
+        {
             self.progress.note(Note::AlreadyPresent);
             return Ok(CopyReport {
                 manifest: manifest.bytes().to_vec(),
@@ -121,13 +119,13 @@ impl Engine<'_> {
         } else {
             None
         };
-        self.begin(trusted, &layers, first, list)?;
+        self.begin(trusted, &layers, first, begun.list)?;
         let copied = self.copy_layers(&layers, fixed.is_none())?;
         let copied = in_manifest_order(image, &layers, &copied);
         check_diff_ids(image, first, &copied)?;
         let mut refused = None;
         for target in &types {
-            match self.put_as(target, trusted, image, &config, &copied, is_instance, fixed) {
+            match self.put_as(target, trusted, image, &config, &copied, &begun) {
                 Err(CopyError::Sink {
                     source: ImageError::ManifestType { name, media_type },
                     ..
@@ -135,11 +133,7 @@ impl Engine<'_> {
                     let source = ImageError::ManifestType { name, media_type };
                     refused = Some(self.sink_failed(source));
                 }
-                Err(error) => return Err(error),
-                Ok(report) => {
-                    self.sign_and_store(signatures, &report, Some(trusted), is_instance)?;
-                    return Ok(report);
-                }
+                result => return result,
             }
         }
         let source_type = manifest.media_type().clone();
@@ -219,10 +213,6 @@ impl Engine<'_> {
     }
 
     /// Writes configuration and manifest as `target`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one attempt of a loop, with all it knows"
-    )]
     fn put_as(
         &self,
         target: &MediaType,
@@ -230,8 +220,7 @@ impl Engine<'_> {
         image: &ImageManifest,
         config: &Config<'_>,
         layers: &[CopiedLayer],
-        is_instance: bool,
-        fixed: Option<&'static str>,
+        begun: &Begun,
     ) -> Result<CopyReport, CopyError> {
         if *target != image.media_type {
             // Parsed now, so that what it contains is an error and not left out.
@@ -240,7 +229,7 @@ impl Engine<'_> {
         let (descriptor, written) =
             convert::config_for(target, image, || config.parsed().ok().flatten().cloned());
         let rewritten = convert::rewrite(image, target, descriptor.clone(), layers)?;
-        if let (Some(_), Some(reason)) = (&rewritten, fixed) {
+        if let (Some(_), Some(reason)) = (&rewritten, begun.fixed) {
             return Err(CopyError::MustNotModify { reason });
         }
         self.progress.note(Note::CopyingConfig {
@@ -255,16 +244,14 @@ impl Engine<'_> {
             Some(_) => Digest::sha256(&bytes),
             None => *trusted.manifest().digest(),
         };
-        self.progress.note(Note::WritingManifest);
-        self.sink
-            .put_manifest(&NewManifest {
-                bytes: &bytes,
-                digest,
-                media_type: target,
-                trusted: Some(trusted),
-                is_instance,
-            })
-            .map_err(|error| self.sink_failed(error))?;
+        self.sign_and_put(&NewManifest {
+            bytes: &bytes,
+            digest,
+            media_type: target,
+            trusted: Some(trusted),
+            is_instance: begun.is_instance,
+            signatures: &begun.signatures,
+        })?;
         let media_type = target.clone();
         Ok(CopyReport {
             manifest: bytes,
@@ -296,14 +283,26 @@ impl Engine<'_> {
         self.sink.put_config(descriptor, bytes).map_err(failed)
     }
 
-    /// Makes new signatures and stores all.
-    pub(super) fn sign_and_store(
-        &self,
-        mut signatures: Vec<Signature>,
-        report: &CopyReport,
-        trusted: Option<&TrustedManifest>,
-        is_instance: bool,
-    ) -> Result<(), CopyError> {
+    /// Checks what a signature of the copy needs, as long as nothing was copied.
+    pub(super) fn check_signing(&self) -> Result<(), CopyError> {
+        if self.options.signers.is_empty() {
+            return Ok(());
+        }
+        self.signed_identity()?;
+        self.sink
+            .supports_signatures()
+            .map_err(|error| self.sink_failed(error))
+    }
+
+    /// Signs a manifest and writes it with its signatures, old and new.
+    pub(super) fn sign_and_put(&self, manifest: &NewManifest<'_>) -> Result<(), CopyError> {
+        let is_list = manifest.trusted.is_none();
+        self.progress.note(if is_list {
+            Note::WritingList
+        } else {
+            Note::WritingManifest
+        });
+        let mut signatures = manifest.signatures.to_vec();
         let signers = &self.options.signers;
         for (signer, number) in signers.iter().zip(1..) {
             let identity = self.signed_identity()?;
@@ -314,7 +313,7 @@ impl Engine<'_> {
             let creator = &self.options.creator;
             let signed = simple::sign(
                 signer.as_ref(),
-                &report.digest,
+                &manifest.digest,
                 &identity,
                 creator,
                 self.options.now,
@@ -322,24 +321,18 @@ impl Engine<'_> {
             .map_err(CopyError::Sign)?;
             signatures.push(Signature::Simple(signed));
         }
-        self.progress.note(if trusted.is_some() {
-            Note::StoringSignatures
-        } else {
-            Note::StoringListSignatures
-        });
-        if signatures.is_empty() {
-            return Ok(());
-        }
-        let manifest = NewManifest {
-            bytes: &report.manifest,
-            digest: report.digest,
-            media_type: &report.media_type,
-            trusted,
-            is_instance,
-        };
         self.sink
-            .put_signatures(&signatures, &manifest)
-            .map_err(|error| self.sink_failed(error))
+            .put_manifest(&NewManifest {
+                signatures: &signatures,
+                ..*manifest
+            })
+            .map_err(|error| self.sink_failed(error))?;
+        self.progress.note(if is_list {
+            Note::StoringListSignatures
+        } else {
+            Note::StoringSignatures
+        });
+        Ok(())
     }
 
     fn signed_identity(&self) -> Result<String, CopyError> {

@@ -59,25 +59,21 @@ impl Engine<'_> {
             }
             None => (self.top.bytes().to_vec(), *self.top.digest()),
         };
-        self.progress.note(Note::WritingList);
-        self.sink
-            .put_manifest(&NewManifest {
-                bytes: &bytes,
-                digest,
-                media_type: &target,
-                trusted: None,
-                is_instance: false,
-            })
-            .map_err(|error| self.sink_failed(error))?;
-        let report = CopyReport {
+        self.sign_and_put(&NewManifest {
+            bytes: &bytes,
+            digest,
+            media_type: &target,
+            trusted: None,
+            is_instance: false,
+            signatures: &signatures,
+        })?;
+        Ok(CopyReport {
             manifest: bytes,
             digest,
             media_type: target,
             already_present: false,
             stored: None,
-        };
-        self.sign_and_store(signatures, &report, None, false)?;
-        Ok(report)
+        })
     }
 
     fn copy_instances(&self, list: &Index) -> Result<Vec<Option<CopiedInstance>>, CopyError> {

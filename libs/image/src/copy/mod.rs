@@ -2,8 +2,8 @@
 //!
 //! Order of work: the policy judges the manifest as it was received, before anything else of
 //! the image is read; the destination is asked what it has; layers run in parallel, each byte
-//! is read once and its digest verified; configuration, manifest, signatures; last the sink's
-//! commit, which makes all of it visible. The first failure stops the other layers, and a sink
+//! is read once and its digest verified; the configuration; new signatures are made, and the
+//! manifest is written with all of them; last the sink's commit, which makes all of it visible. The first failure stops the other layers, and a sink
 //! that is not committed leaves nothing.
 
 mod image;
@@ -392,6 +392,7 @@ struct Engine<'a> {
 
 impl Engine<'_> {
     fn run(&self) -> Result<CopyReport, CopyError> {
+        self.check_signing()?;
         let Manifest::Index(list) = self.top.manifest() else {
             return self.copy_image(self.top.clone(), None, false);
         };

@@ -106,18 +106,15 @@ impl Engine<'_> {
         let layers = self.sized(schema1.layers().map(|(layer, _)| layer))?;
         self.begin(trusted, &layers, None, begun.list)?;
         self.copy_layers(&layers, false)?;
-        self.progress.note(Note::WritingManifest);
-        self.sink
-            .put_manifest(&NewManifest {
-                bytes: manifest.bytes(),
-                digest: report.digest,
-                media_type: manifest.media_type(),
-                trusted: Some(trusted),
-                is_instance: begun.is_instance,
-            })
-            .map_err(|error| self.sink_failed(error))?;
+        self.sign_and_put(&NewManifest {
+            bytes: manifest.bytes(),
+            digest: report.digest,
+            media_type: manifest.media_type(),
+            trusted: Some(trusted),
+            is_instance: begun.is_instance,
+            signatures: &begun.signatures,
+        })?;
         report.already_present = false;
-        self.sign_and_store(begun.signatures, &report, Some(trusted), begun.is_instance)?;
         Ok(report)
     }
 
@@ -394,10 +391,6 @@ impl ImageSink for SpoolSink<'_> {
     }
 
     fn put_manifest(&self, _: &NewManifest<'_>) -> Result<(), ImageError> {
-        Ok(())
-    }
-
-    fn put_signatures(&self, _: &[Signature], _: &NewManifest<'_>) -> Result<(), ImageError> {
         Ok(())
     }
 

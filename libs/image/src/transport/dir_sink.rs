@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oci::{Algorithm, Descriptor, Digest, MediaType};
-use signing::Signature;
 
 use crate::error::ImageError;
 use crate::files::{Draft, create_directories, remove_if_any, sync_directory};
@@ -133,19 +132,9 @@ impl ImageSink for DirSink {
     }
 
     fn put_manifest(&self, manifest: &NewManifest<'_>) -> Result<(), ImageError> {
-        self.put(
-            manifest_name(manifest.is_instance.then_some(&manifest.digest)),
-            manifest.bytes,
-        )
-    }
-
-    fn put_signatures(
-        &self,
-        signatures: &[Signature],
-        manifest: &NewManifest<'_>,
-    ) -> Result<(), ImageError> {
         let instance = manifest.is_instance.then_some(&manifest.digest);
-        for (bytes, number) in signatures::to_stored(&self.name, signatures)?
+        self.put(manifest_name(instance), manifest.bytes)?;
+        for (bytes, number) in signatures::to_stored(&self.name, manifest.signatures)?
             .iter()
             .zip(1..)
         {

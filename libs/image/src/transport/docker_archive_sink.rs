@@ -22,7 +22,6 @@ use archive::tarfile::TarWriter;
 use oci::json::{self, JsonError, RawObject};
 use oci::{ChainId, Descriptor, DiffId, Digest, Manifest, MediaType, RawManifest, Reference};
 use serde::Serialize;
-use signing::Signature;
 
 use crate::context::Context;
 use crate::error::ImageError;
@@ -240,6 +239,9 @@ impl ImageSink for DockerArchiveSink {
             name: self.name.to_string(),
             media_type: manifest.media_type.clone(),
         };
+        if !manifest.signatures.is_empty() {
+            self.supports_signatures()?;
+        }
         // What is read back is of this type, so another digest than that of a manifest of another.
         if !MANIFEST_TYPES.contains(manifest.media_type) {
             return Err(refused());
@@ -290,18 +292,6 @@ impl ImageSink for DockerArchiveSink {
                 .collect(),
         });
         Ok(())
-    }
-
-    fn put_signatures(
-        &self,
-        signatures: &[Signature],
-        _: &NewManifest<'_>,
-    ) -> Result<(), ImageError> {
-        if signatures.is_empty() {
-            Ok(())
-        } else {
-            self.supports_signatures()
-        }
     }
 
     fn commit(self: Box<Self>) -> Result<Option<Stored>, ImageError> {

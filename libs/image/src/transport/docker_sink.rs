@@ -2,7 +2,9 @@
 //!
 //! Each layer is asked for first, then mounted from the source's repository if that is on the
 //! same registry, and uploaded only then. The manifest comes last, so a tag never points to an
-//! image whose blobs are not all there.
+//! image whose blobs are not all there. What
+//! is signed is put by its digest first, and under its tag when the signatures are stored:
+//! registries that keep them take none for a manifest that they lack.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, SeekFrom};
@@ -125,6 +127,67 @@ impl DockerSink {
         .map_err(failed)?;
         self.state().there.insert(digest);
         Ok((digest, size))
+    }
+
+    fn put(&self, which: &TagOrDigest, manifest: &NewManifest<'_>) -> Result<(), ImageError> {
+        let put = self.remote.endpoint.put_manifest(
+            &self.remote.path,
+            which,
+            manifest.media_type,
+            manifest.bytes.to_vec(),
+        );
+        match put {
+            Ok(_) => Ok(()),
+            Err(error) if is_type_refused(&error) => Err(ImageError::ManifestType {
+                name: format!("{} ({error})", self.name),
+                media_type: manifest.media_type.clone(),
+            }),
+            Err(source) => Err(self.failed("writing manifest to", source)),
+        }
+    }
+
+    fn put_signatures(
+        &self,
+        simple: &[Vec<u8>],
+        manifest: &NewManifest<'_>,
+    ) -> Result<(), ImageError> {
+        if self.keeps_signatures()? {
+            return self
+                .remote
+                .endpoint
+                .add_signatures(&self.remote.path, &manifest.digest, simple)
+                .map_err(|source| self.failed("writing signatures to", source));
+        }
+        let base = self.lookaside_directory()?;
+        let repository = self.docker.reference.repository();
+        let path = |n| lookaside::signature_path(repository, &manifest.digest, n);
+        let mut number = 1;
+        for bytes in signatures::to_stored(&self.name, manifest.signatures)? {
+            let Some(path) = path(number) else {
+                return Err(ImageError::TooManySignatures {
+                    name: self.name.to_string(),
+                    limit: limits::SIGNATURES as u64,
+                    what: "files",
+                });
+            };
+            let path = base.join(path);
+            let parent = path.parent().unwrap_or(base).to_owned();
+            create_directories(&parent)?;
+            let mut draft = Draft::create(&parent, ".signature-")?;
+            draft.write(&bytes)?;
+            draft.sync()?;
+            draft.publish(&path)?;
+            sync_directory(&parent)?;
+            number += 1;
+        }
+        while let Some(path) = path(number).map(|path| base.join(path)) {
+            if !path.exists() {
+                break;
+            }
+            remove_if_any(&path)?;
+            number += 1;
+        }
+        Ok(())
     }
 
     /// Tells whether the registry itself keeps signatures.
@@ -259,38 +322,8 @@ impl ImageSink for DockerSink {
     }
 
     fn put_manifest(&self, manifest: &NewManifest<'_>) -> Result<(), ImageError> {
-        let tag = self
-            .docker
-            .reference
-            .tag()
-            .filter(|_| !manifest.is_instance);
-        let which = match tag {
-            Some(tag) => TagOrDigest::Tag(tag.clone()),
-            None => TagOrDigest::Digest(manifest.digest),
-        };
-        let bytes = manifest.bytes.to_vec();
-        let put = self.remote.endpoint.put_manifest(
-            &self.remote.path,
-            &which,
-            manifest.media_type,
-            bytes,
-        );
-        match put {
-            Ok(_) => Ok(()),
-            Err(error) if is_type_refused(&error) => Err(ImageError::ManifestType {
-                name: format!("{} ({error})", self.name),
-                media_type: manifest.media_type.clone(),
-            }),
-            Err(source) => Err(self.failed("writing manifest to", source)),
-        }
-    }
-
-    fn put_signatures(
-        &self,
-        signatures: &[Signature],
-        manifest: &NewManifest<'_>,
-    ) -> Result<(), ImageError> {
-        let simple: Option<Vec<Vec<u8>>> = signatures
+        let simple: Option<Vec<Vec<u8>>> = manifest
+            .signatures
             .iter()
             .map(|signature| match signature {
                 Signature::Simple(bytes) => Some(bytes.clone()),
@@ -303,43 +336,19 @@ impl ImageSink for DockerSink {
                 why: "registries and lookasides hold simple signatures only",
             });
         };
-        if self.keeps_signatures()? {
-            return self
-                .remote
-                .endpoint
-                .add_signatures(&self.remote.path, &manifest.digest, &simple)
-                .map_err(|source| self.failed("writing signatures to", source));
+        let tag = self
+            .docker
+            .reference
+            .tag()
+            .filter(|_| !manifest.is_instance)
+            .map(|tag| TagOrDigest::Tag(tag.clone()));
+        if tag.is_none() || !simple.is_empty() {
+            self.put(&TagOrDigest::Digest(manifest.digest), manifest)?;
         }
-        let base = self.lookaside_directory()?;
-        let repository = self.docker.reference.repository();
-        let path = |n| lookaside::signature_path(repository, &manifest.digest, n);
-        let mut number = 1;
-        for bytes in signatures::to_stored(&self.name, signatures)? {
-            let Some(path) = path(number) else {
-                return Err(ImageError::TooManySignatures {
-                    name: self.name.to_string(),
-                    limit: limits::SIGNATURES as u64,
-                    what: "files",
-                });
-            };
-            let path = base.join(path);
-            let parent = path.parent().unwrap_or(base).to_owned();
-            create_directories(&parent)?;
-            let mut draft = Draft::create(&parent, ".signature-")?;
-            draft.write(&bytes)?;
-            draft.sync()?;
-            draft.publish(&path)?;
-            sync_directory(&parent)?;
-            number += 1;
+        if !simple.is_empty() {
+            self.put_signatures(&simple, manifest)?;
         }
-        while let Some(path) = path(number).map(|path| base.join(path)) {
-            if !path.exists() {
-                break;
-            }
-            remove_if_any(&path)?;
-            number += 1;
-        }
-        Ok(())
+        tag.map_or(Ok(()), |tag| self.put(&tag, manifest))
     }
 
     fn commit(self: Box<Self>) -> Result<Option<Stored>, ImageError> {

@@ -17,7 +17,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use archive::tarfile::TarWriter;
 use oci::{Descriptor, Digest, MediaType};
-use signing::Signature;
 
 use crate::blob::VerifyingReader;
 use crate::context::Context;
@@ -152,15 +151,7 @@ impl ImageSink for OciArchiveSink {
             let top = Descriptor::new(manifest.media_type.clone(), manifest.digest, size);
             self.state().top = Some(top);
         }
-        Ok(())
-    }
-
-    fn put_signatures(
-        &self,
-        signatures: &[Signature],
-        manifest: &NewManifest<'_>,
-    ) -> Result<(), ImageError> {
-        let stored = signatures::to_stored(&self.name, signatures)?;
+        let stored = signatures::to_stored(&self.name, manifest.signatures)?;
         self.state().signatures.insert(manifest.digest, stored);
         Ok(())
     }

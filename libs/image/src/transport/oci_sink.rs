@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oci::{Descriptor, Digest, MediaType, limits};
-use signing::Signature;
 
 use crate::context::EndpointOptions;
 use crate::error::ImageError;
@@ -220,15 +219,7 @@ impl ImageSink for OciSink {
             let top = Descriptor::new(manifest.media_type.clone(), manifest.digest, size);
             self.state().top = Some(top);
         }
-        Ok(())
-    }
-
-    fn put_signatures(
-        &self,
-        signatures: &[Signature],
-        manifest: &NewManifest<'_>,
-    ) -> Result<(), ImageError> {
-        let stored = signatures::to_stored(&self.name, signatures)?;
+        let stored = signatures::to_stored(&self.name, manifest.signatures)?;
         self.state().signatures.insert(manifest.digest, stored);
         Ok(())
     }

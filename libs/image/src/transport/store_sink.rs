@@ -214,16 +214,7 @@ impl ImageSink for StoreSink {
             })?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.trusted = Some(trusted.clone());
-        Ok(())
-    }
-
-    fn put_signatures(
-        &self,
-        signatures: &[Signature],
-        _: &NewManifest<'_>,
-    ) -> Result<(), ImageError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.signatures = signatures.to_vec();
+        state.signatures = manifest.signatures.to_vec();
         Ok(())
     }
 
