@@ -414,6 +414,27 @@ fn signatures_travel_through_layouts_and_back() {
 }
 
 #[test]
+fn signatures_in_a_layout_are_replaced_by_none() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    let context = context(root.path());
+    image(6).write_dir(&at("from"));
+    let signature = at("from").join("signature-1");
+    std::fs::write(&signature, b"\x90one").unwrap();
+    let from = format!("dir:{}", at("from").display());
+    let (to, back) = (
+        format!("oci:{}:x", at("layout").display()),
+        format!("dir:{}", at("back").display()),
+    );
+    for kept in [true, false] {
+        ours(&context, &from, &to);
+        ours(&context, &to, &back);
+        assert_eq!(at("back").join("signature-1").exists(), kept);
+        let _ = std::fs::remove_file(&signature);
+    }
+}
+
+#[test]
 fn an_instance_that_a_list_names_twice_has_its_signatures_once() {
     let root = tempfile::tempdir().unwrap();
     let at = |name: &str| root.path().join(name);

@@ -1,9 +1,9 @@
 //! Writes `oci:` directories.
 //!
 //! Order of writes: blobs under temporary names in the layout; at commit all are synced, get
-//! their names, the directories are synced, and then `index.json` is read, changed and renamed
-//! into place under the layout's lock. So a writer beside us loses no entry, and a crash
-//! leaves at worst blobs that nothing names.
+//! their names, the directories are synced, signatures replace those that were there, and then
+//! `index.json` is read, changed and renamed into place under the layout's lock. So a writer
+//! beside us loses no entry, and a crash leaves at worst blobs that nothing names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -112,29 +112,33 @@ impl OciSink {
 
     fn publish_signatures(&self, all: &BTreeMap<Digest, Vec<Vec<u8>>>) -> Result<(), ImageError> {
         for (manifest, signatures) in all {
+            let path = |number| {
+                let path = signatures::layout_path(manifest, number);
+                self.layout.path.join(path)
+            };
+            let first = path(1);
+            let directory = first.parent().unwrap_or(&self.layout.path);
+            if signatures.is_empty() && !directory.exists() {
+                continue;
+            }
+            create_directories(directory)?;
             let mut number = 1;
             for bytes in signatures {
-                let path = self
-                    .layout
-                    .path
-                    .join(signatures::layout_path(manifest, number));
-                let parent = path.parent().unwrap_or(&self.layout.path).to_owned();
-                create_directories(&parent)?;
-                let mut draft = Draft::create(&parent, DRAFT)?;
+                let mut draft = Draft::create(directory, DRAFT)?;
                 draft.write(bytes)?;
                 draft.sync()?;
-                draft.publish(&path)?;
+                draft.publish(&path(number))?;
                 number += 1;
             }
-            for stale in number..=limits::SIGNATURES {
-                let path = self
-                    .layout
-                    .path
-                    .join(signatures::layout_path(manifest, stale));
-                if !path.exists() {
+            for stale in (number..=limits::SIGNATURES).map(path) {
+                if !stale.exists() {
                     break;
                 }
-                remove_if_any(&path)?;
+                remove_if_any(&stale)?;
+            }
+            // The folders of the algorithm and of all signatures may be new, too.
+            for changed in directory.ancestors().take(3) {
+                sync_directory(changed)?;
             }
         }
         Ok(())
