@@ -9,6 +9,7 @@
 //! A manifest that needs no change is never written anew: its bytes go on as they came.
 
 use oci::{Compression, Descriptor, Digest, ImageConfig, ImageManifest, Index, MediaType};
+use signing::ConversionError;
 
 use crate::copy::ManifestFormat;
 
@@ -48,6 +49,9 @@ pub enum ConvertError {
         /// What the source is.
         source_type: MediaType,
     },
+    /// What was made of a manifest is not what the policy accepted.
+    #[error("the converted manifest is not the one that was accepted")]
+    NotAccepted(#[source] Box<ConversionError>),
     /// The wanted compression and the wanted format do not go together.
     #[error("compression using zstd required together with format v2s2, which does not support it")]
     ZstdInDocker,

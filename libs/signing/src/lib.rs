@@ -2,8 +2,9 @@
 //!
 //! This crate judges bytes that it is handed: it fetches nothing, and the only program it starts
 //! is gpg, for keys that live in a GnuPG home. What [`Policy::evaluate`] accepts comes back as a
-//! [`TrustedManifest`], which holds the very bytes that were judged and which nothing else can
-//! make (but see [`TrustedManifest::local_result`]). No check fails open: what is missing,
+//! [`TrustedManifest`], which holds the very bytes that were judged. Two other ways lead to one:
+//! [`TrustedManifest::converted`] for docker's schema 1 in a newer form, which it checks against
+//! what was accepted, and [`TrustedManifest::local_result`] for what was made here. No check fails open: what is missing,
 //! unreadable, unparsable or not supported rejects.
 //!
 //! | module | owns |
@@ -33,4 +34,4 @@ pub use policy::{
     Evaluation, FsKeys, ImageIdentity, KeySource, Policy, PolicyError, Reason, Rejected,
 };
 pub use stored::{Signature, StoredError};
-pub use trusted::{AcceptedSignature, TrustedManifest, Verdict};
+pub use trusted::{AcceptedSignature, ConversionError, TrustedManifest, Verdict};

@@ -48,7 +48,9 @@ impl Engine<'_> {
         }
         let digest = *trusted.manifest().digest();
         let converted = Converted::fetch(self, schema1)?;
-        let how = format!("as {} of {digest}", MediaType::DockerManifest);
+        let accepted = trusted
+            .converted(converted.manifest.clone(), &converted.diff_ids)
+            .map_err(|error| ConvertError::NotAccepted(Box::new(error)))?;
         let engine = Engine {
             source: &converted,
             progress: &SecondStep(self.progress),
@@ -56,7 +58,7 @@ impl Engine<'_> {
             ..*self
         };
         engine.copy_accepted(
-            &trusted.converted(converted.manifest.clone(), &how),
+            &accepted,
             &converted.image,
             Begun {
                 list: begun.list.or(Some(digest)),
@@ -169,6 +171,8 @@ struct Converted<'a> {
     manifest: RawManifest,
     image: ImageManifest,
     config: Vec<u8>,
+    /// Those of the layers with files, lowest first.
+    diff_ids: Vec<DiffId>,
     layers: BTreeMap<Digest, Spooled>,
 }
 
@@ -218,6 +222,7 @@ impl<'a> Converted<'a> {
             manifest,
             image,
             config,
+            diff_ids,
             layers,
         })
     }
