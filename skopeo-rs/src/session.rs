@@ -134,13 +134,7 @@ impl Session {
             return Ok(());
         }
         let (scope, requirements) = policy.requirements_for(&name.identity());
-        let verifies = |it: &Requirement| {
-            matches!(
-                it,
-                Requirement::SignedBy(_) | Requirement::SigstoreSigned(_)
-            )
-        };
-        if !requirements.iter().any(verifies) {
+        if !requirements.iter().any(Requirement::looks_at_signatures) {
             bail!(
                 "{name}: the policy demands no signature in scope {scope}, --require-signed does"
             );

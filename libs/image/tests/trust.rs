@@ -195,3 +195,37 @@ fn an_image_that_could_not_be_signed_has_no_tag() {
     let signed = r#"{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"{D}/key.gpg"}]}"#;
     crate::copy(root.path(), &name, "dir:{D}/back", &options(), signed).unwrap();
 }
+
+#[test]
+fn signatures_that_nobody_wants_need_not_be_readable() {
+    let root = tempfile::tempdir().unwrap();
+    let digest = write_list(
+        &root.path().join("from"),
+        &MediaType::OciIndex,
+        &[("amd64", &image(4))],
+    );
+    let instance = format!("{}.signature-1", image(4).digest().hex());
+    for name in ["signature-1", &instance] {
+        std::fs::write(root.path().join("from").join(name), "no signature").unwrap();
+    }
+    let accept = std::str::from_utf8(ACCEPT).unwrap();
+    for instances in [Instances::System, Instances::All, Instances::IndexOnly] {
+        for (remove_signatures, policy) in [(false, accept), (true, SIGNED), (true, accept)] {
+            let options = CopyOptions {
+                instances,
+                remove_signatures,
+                ..options()
+            };
+            let copied = copy(root.path(), "dir:{D}/from", "dir:{D}/to", &options, policy);
+            if remove_signatures && policy == accept {
+                let expected = match instances {
+                    Instances::System => image(4).digest(),
+                    _ => digest,
+                };
+                assert_eq!(copied.unwrap().digest, expected);
+            } else {
+                assert!(matches!(copied, Err(CopyError::Source { .. })));
+            }
+        }
+    }
+}

@@ -35,10 +35,7 @@ impl Engine<'_> {
         instance: Option<&Digest>,
         is_instance: bool,
     ) -> Result<CopyReport, CopyError> {
-        let signatures = self
-            .source
-            .signatures(instance)
-            .map_err(|error| self.source_failed(error))?;
+        let signatures = self.signatures(instance)?;
         let trusted = self.judge(manifest, &signatures)?;
         match trusted.manifest().manifest() {
             Manifest::Image(image) => {
@@ -159,6 +156,23 @@ impl Engine<'_> {
                 note: &|note| self.progress.note(note),
             })
             .map_err(|error| self.sink_failed(error))
+    }
+
+    /// Reads the signatures of an image, unless they are left behind and nobody judges by them.
+    pub(super) fn signatures(
+        &self,
+        instance: Option<&Digest>,
+    ) -> Result<Vec<Signature>, CopyError> {
+        let is_judged = self.source.admitted().is_none();
+        let identity = self.source.identity();
+        if self.options.remove_signatures
+            && !(is_judged && self.policy.looks_at_signatures(&identity))
+        {
+            return Ok(Vec::new());
+        }
+        self.source
+            .signatures(instance)
+            .map_err(|error| self.source_failed(error))
     }
 
     /// Asks the policy, unless the image passed it on its way into the source.

@@ -16,9 +16,7 @@ impl Engine<'_> {
         let signatures = if self.options.remove_signatures && !alone {
             Vec::new()
         } else {
-            self.source
-                .signatures(None)
-                .map_err(|error| self.source_failed(error))?
+            self.signatures(None)?
         };
         if alone {
             self.judge(self.top.clone(), &signatures)?;

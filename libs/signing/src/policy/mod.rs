@@ -96,6 +96,12 @@ impl Policy {
         }
         ("default".to_owned(), &self.default)
     }
+
+    /// Tells whether the judgement of an image depends on its signatures.
+    pub fn looks_at_signatures(&self, identity: &ImageIdentity) -> bool {
+        let (_, requirements) = self.requirements_for(identity);
+        requirements.iter().any(Requirement::looks_at_signatures)
+    }
 }
 
 fn scopes(transport: &str, node: &Node<'_>) -> Result<Scopes, PolicyError> {

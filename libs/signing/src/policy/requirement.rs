@@ -190,6 +190,14 @@ pub struct Pki {
 }
 
 impl Requirement {
+    /// Tells whether what it says of an image depends on the image's signatures.
+    pub fn looks_at_signatures(&self) -> bool {
+        match self {
+            Self::SignedBy(_) | Self::SigstoreSigned(_) => true,
+            Self::InsecureAcceptAnything | Self::Reject | Self::SignedBaseLayer { .. } => false,
+        }
+    }
+
     pub(super) fn read(node: &Node<'_>) -> Result<Self, PolicyError> {
         let kind = node.peek("type")?;
         match kind.text()? {
