@@ -194,6 +194,14 @@ fn an_image_that_could_not_be_signed_has_no_tag() {
     copy(&name, &alice).0.unwrap();
     let signed = r#"{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"{D}/key.gpg"}]}"#;
     crate::copy(root.path(), &name, "dir:{D}/back", &options(), signed).unwrap();
+    // A name by tag and digest is signed so that it is found by either, and by both.
+    let digest = image.digest();
+    let both = registry.name(&format!("both:1@{digest}"));
+    copy(&both, &alice).0.unwrap();
+    for name in ["both:1", &format!("both@{digest}")].map(|name| registry.name(name)) {
+        crate::copy(root.path(), &name, "dir:{D}/back", &options(), signed).unwrap();
+    }
+    crate::copy(root.path(), &both, "dir:{D}/back", &options(), signed).unwrap();
 }
 
 #[test]

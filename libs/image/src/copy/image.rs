@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use oci::{Compression, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, MediaType};
-use oci::{RawManifest, limits};
+use oci::{RawManifest, Reference, limits};
 use signing::{Evaluation, Signature, TrustedManifest, simple};
 
 use super::{CopyError, CopyReport, Engine};
@@ -349,13 +349,15 @@ impl Engine<'_> {
         Ok(())
     }
 
+    /// Returns the name that is signed. A destination by tag and digest is signed by its tag, which
+    /// other programs look for.
     fn signed_identity(&self) -> Result<String, CopyError> {
-        let identity = self
-            .options
-            .sign_identity
-            .as_ref()
-            .or_else(|| self.sink.name().docker_reference());
-        match identity {
+        let destination = self.sink.name().docker_reference();
+        let destination = destination.map(|name| match name.tag() {
+            Some(tag) => Reference::new(name.repository().clone(), Some(tag.clone()), None),
+            None => name.clone(),
+        });
+        match self.options.sign_identity.as_ref().or(destination.as_ref()) {
             Some(name) if name.tag().is_some() || name.digest().is_some() => Ok(name.to_string()),
             _ => Err(CopyError::NoIdentity {
                 name: self.sink.name().to_string(),

@@ -23,7 +23,8 @@ const TYPES: &[&str] = &[
 pub enum SignedIdentity {
     /// The same name, tag or digest included.
     MatchExact,
-    /// By tag: the same name; by digest: the same repository. The default.
+    /// By tag: the same name; by digest: the same repository; by both: the same repository and,
+    /// of tag and digest, at least one and none that differs. The default.
     MatchRepoDigestOrExact,
     /// The same repository.
     MatchRepository,
@@ -148,15 +149,20 @@ fn name_only(reference: &Reference) -> bool {
     reference.tag().is_none() && reference.digest().is_none()
 }
 
-/// The digest itself is not compared: the signature's was compared with the manifest already, and
-/// the manifest was fetched by, and checked against, the user's.
+/// Where the user named a digest alone the one in the signed name is not compared: the signature's
+/// was compared with the manifest already, and the manifest was fetched by, and checked against,
+/// the user's. Where the user named tag and digest, what the signed name has of them must agree.
 fn by_digest_or_exact(intended: &Reference, signed: &Reference) -> bool {
-    if name_only(signed) {
+    if name_only(signed) || signed.repository() != intended.repository() {
         return false;
     }
     match (intended.tag(), intended.digest()) {
-        (Some(_), _) => signed == intended,
-        (None, Some(_)) => signed.repository() == intended.repository(),
+        (Some(tag), Some(digest)) => {
+            signed.tag().is_none_or(|signed| signed == tag)
+                && signed.digest().is_none_or(|signed| signed == digest)
+        }
+        (Some(_), None) => signed == intended,
+        (None, Some(_)) => true,
         (None, None) => false,
     }
 }
@@ -223,4 +229,38 @@ fn is_component(text: &str) -> bool {
         && text.split(alnum).all(|separator| {
             matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_by_tag_and_digest_is_signed_by_either() {
+        let [digest, other] = ["d", "e"].map(|hex| format!("sha256:{}", hex.repeat(64)));
+        let intended = Reference::parse(&format!("r.example/a:1@{digest}")).unwrap();
+        let remap = SignedIdentity::RemapIdentity {
+            prefix: "r.example".to_owned(),
+            signed_prefix: "s.example".to_owned(),
+        };
+        for (signed, by_default, exactly) in [
+            ("r.example/a:1".to_owned(), true, false),
+            (format!("r.example/a@{digest}"), true, false),
+            (format!("r.example/a:1@{digest}"), true, true),
+            ("r.example/a".to_owned(), false, false),
+            ("r.example/a:2".to_owned(), false, false),
+            ("r.example/b:1".to_owned(), false, false),
+            (format!("r.example/a@{other}"), false, false),
+            (format!("r.example/a:2@{digest}"), false, false),
+            (format!("r.example/a:1@{other}"), false, false),
+        ] {
+            let accepts = |rule: &SignedIdentity, name: &str| rule.accepts(Some(&intended), name);
+            let default = &SignedIdentity::MatchRepoDigestOrExact;
+            assert_eq!(accepts(default, &signed), by_default, "{signed}");
+            let remapped = signed.replace("r.example", "s.example");
+            assert_eq!(accepts(&remap, &remapped), by_default, "{signed}");
+            let exact = &SignedIdentity::MatchExact;
+            assert_eq!(accepts(exact, &signed), exactly, "{signed}");
+        }
+    }
 }
