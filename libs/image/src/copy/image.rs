@@ -130,6 +130,8 @@ impl Engine<'_> {
                     let source = ImageError::ManifestType { name, media_type };
                     refused = Some(self.sink_failed(source));
                 }
+                // What the destination said of the manifest as it is tells more.
+                Err(CopyError::Convert(_)) if refused.is_some() => break,
                 result => return result,
             }
         }
