@@ -403,6 +403,25 @@ fn what_must_not_change_is_kept_or_refused() {
             .digest,
         digest
     );
+    // The digest is that of the signed part, and a destination may demand it.
+    let other = Registry::start();
+    let demanded = other.name(&format!("app:1@{digest}"));
+    assert_eq!(ours(&context, &name, &demanded).digest, digest);
+    let of_all = Digest::sha256(&std::fs::read(at("dir").join("manifest.json")).unwrap());
+    let demanded = other.name(&format!("app:1@{of_all}"));
+    let from = format!("dir:{}", at("dir").display());
+    let sink = SinkOptions::default();
+    let error = copy_with(
+        &context,
+        &from,
+        &demanded,
+        &options(),
+        &sink,
+        ACCEPT,
+        &Quiet,
+    )
+    .unwrap_err();
+    assert!(matches!(error, CopyError::Demanded { .. }), "{error}");
 }
 
 #[test]

@@ -430,12 +430,21 @@ impl Engine<'_> {
     /// Checks that the destination's name allows the manifest.
     fn check_demanded(&self, manifest: &RawManifest) -> Result<(), CopyError> {
         match self.sink.demanded_digest() {
-            Some(demanded) if demanded.matches(manifest.bytes()) => Ok(()),
-            Some(demanded) if demanded.matches(self.top.bytes()) => {
+            Some(demanded) if has_digest(manifest, &demanded) => Ok(()),
+            Some(demanded) if has_digest(&self.top, &demanded) => {
                 Err(CopyError::DemandedList { demanded })
             }
             Some(demanded) => Err(CopyError::Demanded { demanded }),
             None => Ok(()),
         }
     }
+}
+
+/// Tells whether this is the digest of a manifest, also when it came by one of another algorithm.
+fn has_digest(manifest: &RawManifest, digest: &Digest) -> bool {
+    let read = || {
+        let bytes = manifest.bytes().to_vec();
+        RawManifest::parse_expecting(bytes, Some(manifest.media_type()), digest)
+    };
+    manifest.digest() == digest || read().is_ok()
 }
