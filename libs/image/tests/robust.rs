@@ -499,6 +499,36 @@ fn an_archive_that_is_replaced_keeps_its_mode_and_its_links() {
 }
 
 #[test]
+fn an_archive_is_made_where_a_link_leads() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    let context = context(root.path());
+    image(14).write_dir(&at("from"));
+    let from = format!("dir:{}", at("from").display());
+    std::fs::create_dir(at("there")).unwrap();
+    for transport in ["oci-archive", "docker-archive"] {
+        let link = |name: &str| at(&format!("{transport}-{name}"));
+        std::os::unix::fs::symlink(link("second"), link("first")).unwrap();
+        let target = format!("there/{transport}.tar");
+        std::os::unix::fs::symlink(&target, link("second")).unwrap();
+        ours(
+            &context,
+            &from,
+            &format!("{transport}:{}", link("first").display()),
+        );
+        assert!(link("first").is_symlink() && link("second").is_symlink());
+        assert!(at(&target).is_file());
+        std::os::unix::fs::symlink(link("circle"), link("circle")).unwrap();
+        fails(
+            &context,
+            &from,
+            &format!("{transport}:{}", link("circle").display()),
+        );
+        assert!(link("circle").is_symlink());
+    }
+}
+
+#[test]
 fn what_may_be_important_is_not_overwritten() {
     let root = tempfile::tempdir().unwrap();
     let context = context(root.path());

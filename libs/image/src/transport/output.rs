@@ -9,6 +9,9 @@ use crate::blob::CHUNK;
 use crate::error::ImageError;
 use crate::files::{Draft, sync_directory};
 
+/// So many links are followed, as many as the kernel follows.
+const LINKS: usize = 40;
+
 /// The bytes of an archive on their way out.
 pub(crate) enum Output {
     /// A new file beside the place where it will be.
@@ -24,7 +27,8 @@ pub(crate) enum Output {
 
 impl Output {
     /// Opens `path` for writing; `-` is standard output. An existing regular file is replaced
-    /// at the end by one of the same mode, anything else is written to as it stands.
+    /// at the end by one of the same mode, anything else is written to as it stands. Links are
+    /// followed, also where they lead to nothing yet.
     pub(crate) fn open(path: &Path) -> Result<Self, ImageError> {
         let failed = |source| ImageError::io("opening", path, source);
         if path.as_os_str() == "-" {
@@ -47,7 +51,7 @@ impl Output {
                 Ok(Self::File { draft, path })
             }
             Err(_) => {
-                let path = path.to_owned();
+                let path = end_of_links(path).map_err(failed)?;
                 let draft = Draft::create(parent(&path), ".archive-")?;
                 Ok(Self::File { draft, path })
             }
@@ -70,6 +74,18 @@ impl Output {
             Self::Stream(_) => Ok(()),
         }
     }
+}
+
+/// Returns where a file is made that does not exist yet: a link to it stays a link.
+fn end_of_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = parent(&path).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(rustix::io::Errno::LOOP.into())
 }
 
 fn parent(path: &Path) -> &Path {
