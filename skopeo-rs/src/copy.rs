@@ -200,6 +200,15 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
     let from: EndpointOptions = args.source_access.options(authfile, tls_verify)?;
     let to: EndpointOptions = args.destination_access.options(authfile, tls_verify)?;
 
+    for (given, flag, name) in [
+        (&from.shared_blob_dir, "--src-shared-blob-dir", &source),
+        (&to.shared_blob_dir, "--dest-shared-blob-dir", &destination),
+    ] {
+        if given.is_some() && name.transport() != Transport::Oci {
+            session.warn(&format!("{flag} has no effect: {name} is not oci:"));
+        }
+    }
+
     let report = match (args.quiet, is_stdout(&destination)) {
         (true, _) => Report::Silent,
         (false, true) => Report::Stderr,
@@ -334,6 +343,39 @@ fn sink_options(
         "--dest-precompute-digests",
         &[Transport::Docker],
     );
+    let compresses = match transport {
+        Transport::Docker => true,
+        Transport::Oci | Transport::OciArchive => !layers.dest_oci_accept_uncompressed_layers,
+        Transport::Dir => layers.dest_compress,
+        Transport::DockerArchive | Transport::Store => false,
+    };
+    let idle = match (args.preserve_digests, compresses) {
+        (true, _) => Some("--preserve-digests keeps layers as they are"),
+        (_, false) => Some("the destination does not compress layers"),
+        (false, true) => None,
+    };
+    for (given, flag) in [
+        (
+            layers.dest_compress_format.is_some(),
+            "--dest-compress-format",
+        ),
+        (
+            layers.dest_compress_level.is_some(),
+            "--dest-compress-level",
+        ),
+        (
+            args.preserve_digests && layers.dest_compress,
+            "--dest-compress",
+        ),
+        (
+            args.preserve_digests && layers.dest_decompress,
+            "--dest-decompress",
+        ),
+    ] {
+        if let (true, Some(why)) = (given, idle) {
+            session.warn(&format!("{flag} has no effect: {why}"));
+        }
+    }
     if !args.additional_tag.is_empty() && transport != Transport::DockerArchive {
         bail!("--additional-tag: only docker-archive: has additional tags");
     }

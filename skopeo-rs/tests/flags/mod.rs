@@ -289,7 +289,22 @@ fn layers_are_compressed_as_asked() {
             "{}",
             text(&copied.stderr)
         );
+        if program == OURS {
+            let said = text(&copied.stderr);
+            assert!(
+                said.contains("--dest-compress-format has no effect"),
+                "{said}"
+            );
+        }
     }
+    let kept = ["--preserve-digests", zstd[0], zstd[1]];
+    let to = ["oci:{D}/layout:one", "oci:{D}/kept:2"];
+    let said = text(
+        &world
+            .run(OURS, &[&["copy"], &kept[..], &to].concat())
+            .stderr,
+    );
+    assert!(said.contains("--preserve-digests keeps layers"), "{said}");
     let forced = ["--dest-force-compress-format", "--dest-tls-verify=false"];
     let to = ["oci:{D}/layout:one", "docker://{R}/forced:1"];
     ok(
@@ -379,6 +394,12 @@ fn layouts_share_blobs_and_archives_have_more_names() {
             "{D}/shared",
             "oci:{D}/sharing:1",
         ],
+    );
+    let elsewhere = ["copy", to[0], to[1], "dir:{D}/from-shared", "dir:{D}/alone"];
+    let said = text(&world.run(OURS, &elsewhere).stderr);
+    assert!(
+        said.contains("--dest-shared-blob-dir has no effect"),
+        "{said}"
     );
     let names = [
         "--additional-tag",
