@@ -350,7 +350,7 @@ fn sink_options(
         Transport::DockerArchive | Transport::Store => false,
     };
     let idle = match (args.preserve_digests, compresses) {
-        (true, _) => Some("--preserve-digests keeps layers as they are"),
+        (true, _) => Some("--preserve-digests keeps the image as it is"),
         (_, false) => Some("the destination does not compress layers"),
         (false, true) => None,
     };
@@ -363,6 +363,7 @@ fn sink_options(
             layers.dest_compress_level.is_some(),
             "--dest-compress-level",
         ),
+        (args.preserve_digests && args.format.is_some(), "--format"),
         (
             args.preserve_digests && layers.dest_compress,
             "--dest-compress",

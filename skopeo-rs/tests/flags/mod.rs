@@ -304,7 +304,10 @@ fn layers_are_compressed_as_asked() {
             .run(OURS, &[&["copy"], &kept[..], &to].concat())
             .stderr,
     );
-    assert!(said.contains("--preserve-digests keeps layers"), "{said}");
+    assert!(
+        said.contains("--preserve-digests keeps the image"),
+        "{said}"
+    );
     let forced = ["--dest-force-compress-format", "--dest-tls-verify=false"];
     let to = ["oci:{D}/layout:one", "docker://{R}/forced:1"];
     ok(
