@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use runtime_spec::Spec;
+use term::Interrupt;
 use runtime_spec::spec::SPEC_BYTES;
 
 use crate::input;
@@ -53,17 +54,17 @@ pub(crate) struct Args {
     spec: SpecArgs,
 }
 
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     let template = match &args.template {
         None => None,
         Some(path) => {
-            let bytes = input::read(path, SPEC_BYTES)?;
+            let bytes = input::read(path, SPEC_BYTES, interrupt)?;
             Some(Spec::parse(&bytes).with_context(|| format!("reading {}", path.display()))?)
         }
     };
     let json = args
         .spec
-        .build(args.image_config.as_deref(), template)?
+        .build(args.image_config.as_deref(), template, interrupt)?
         .to_json()?;
     match args.output.filter(|path| path.as_os_str() != "-") {
         None => term::stdout::write_all(&json)?,

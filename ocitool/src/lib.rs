@@ -76,8 +76,8 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: Cli, interrupt: &Interrupt) -> Result<ExitCode> {
     match cli.verb {
-        Verb::Generate(args) => generate::run(*args),
-        Verb::Validate(args) => validate::run(&args),
+        Verb::Generate(args) => generate::run(*args, interrupt),
+        Verb::Validate(args) => validate::run(&args, interrupt),
         Verb::Run(args) => run::run(*args, interrupt),
         Verb::Create(args) => create::run(args, interrupt),
         Verb::Start(args) => start::run(&args),

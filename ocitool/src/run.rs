@@ -82,8 +82,14 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
             bundle
         }
         None => {
-            let template = args.config.as_deref().map(read_config).transpose()?;
-            let mut spec = args.spec.build(args.image_config.as_deref(), template)?;
+            let template = args
+                .config
+                .as_deref()
+                .map(|path| read_config(path, interrupt))
+                .transpose()?;
+            let mut spec = args
+                .spec
+                .build(args.image_config.as_deref(), template, interrupt)?;
             make_root_absolute(&mut spec, args.config.as_deref())?;
             let bundle = Bundle::temporary(&session::bundle_parent(), &spec.to_json()?)?;
             check_root(&bundle, &spec)?;
@@ -110,8 +116,8 @@ fn prepare(runtime: &Runtime, spec: &Spec) -> Result<()> {
     session::note_unsupported(runtime, spec)
 }
 
-fn read_config(path: &Path) -> Result<Spec> {
-    let bytes = input::read(path, SPEC_BYTES)?;
+fn read_config(path: &Path, interrupt: &Interrupt) -> Result<Spec> {
+    let bytes = input::read(path, SPEC_BYTES, interrupt)?;
     Spec::parse(&bytes).with_context(|| format!("reading {}", path.display()))
 }
 

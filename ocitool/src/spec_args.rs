@@ -18,8 +18,8 @@ use runtime_spec::{
     Capability, Conflict, GenerateError, GenerateInput, GenerateOptions, SeccompProfile, Spec,
     UserDatabase, UserError, generate,
 };
-use term::Explain;
 use term::args::parse_bool;
+use term::{Explain, Interrupt};
 
 use crate::input;
 
@@ -411,14 +411,17 @@ impl SpecArgs {
         &self,
         image_config: Option<&Path>,
         template: Option<Spec>,
+        interrupt: &Interrupt,
     ) -> Result<Spec> {
-        let image = image_config.map(read_image_config).transpose()?;
+        let image = image_config
+            .map(|path| read_image_config(path, interrupt))
+            .transpose()?;
         let (root_path, users) = self.root()?;
         let database = match &users {
             Some(users) => users.database()?,
             None => UserDatabase::UNKNOWN,
         };
-        let mut options = self.options()?;
+        let mut options = self.options(interrupt)?;
         options.user = self.user(image.as_ref(), template.as_ref());
         options.template = template;
         options.root_path = root_path;
@@ -481,7 +484,7 @@ impl SpecArgs {
         }
     }
 
-    fn options(&self) -> Result<GenerateOptions> {
+    fn options(&self, interrupt: &Interrupt) -> Result<GenerateOptions> {
         let args = if self.command.is_empty() {
             &self.args
         } else {
@@ -565,7 +568,11 @@ impl SpecArgs {
             },
             masked_paths: self.mask.clone(),
             readonly_paths: self.readonly_path.clone(),
-            seccomp: self.seccomp.as_deref().map(seccomp).transpose()?,
+            seccomp: self
+                .seccomp
+                .as_deref()
+                .map(|text| seccomp(text, interrupt))
+                .transpose()?,
             uid_maps: [&self.uidmap[..], &self.uidmappings].concat(),
             gid_maps: [&self.gidmap[..], &self.gidmappings].concat(),
             sysctls: self.sysctl.clone(),
@@ -618,19 +625,20 @@ fn bind(text: &str) -> Result<Mount, String> {
     Mount::bind(&absolute).map_err(|error| error.to_string())
 }
 
-fn read_image_config(path: &Path) -> Result<ImageConfig> {
-    let bytes = input::read(path, oci::limits::CONFIG_BYTES)?;
+fn read_image_config(path: &Path, interrupt: &Interrupt) -> Result<ImageConfig> {
+    let bytes = input::read(path, oci::limits::CONFIG_BYTES, interrupt)?;
     ImageConfig::parse(&bytes)
         .context("reading the image configuration")
         .hint(|| "skopeo-rs inspect --config IMAGE prints one")
 }
 
-fn seccomp(text: &str) -> Result<SeccompChoice> {
+fn seccomp(text: &str, interrupt: &Interrupt) -> Result<SeccompChoice> {
     Ok(match text {
         "default" => SeccompChoice::Default,
         "unconfined" => SeccompChoice::Unconfined,
         file => {
-            let bytes = input::read(Path::new(file), PROFILE_BYTES).context("--seccomp")?;
+            let bytes =
+                input::read(Path::new(file), PROFILE_BYTES, interrupt).context("--seccomp")?;
             let profile = SeccompProfile::parse(&bytes)
                 .with_context(|| format!("--seccomp: reading {file}"))?;
             SeccompChoice::Profile(Box::new(profile))

@@ -8,7 +8,7 @@ use runtime::{Rootfs, inspect};
 use runtime_spec::spec::SPEC_BYTES;
 use runtime_spec::{Severity, Spec, validate};
 use serde_json::json;
-use term::{Explain, Stdout};
+use term::{Explain, Interrupt, Stdout};
 
 use crate::input;
 
@@ -50,8 +50,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let bytes = input::read(&args.file, SPEC_BYTES).exit_status(2)?;
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    let bytes = input::read(&args.file, SPEC_BYTES, interrupt).exit_status(2)?;
     let mut findings = validate(&bytes);
     if let Some(dir) = &args.rootfs {
         let root = Rootfs::open(dir).exit_status(2)?;

@@ -291,7 +291,7 @@ fn copy_options(args: &Args, session: &Session) -> anyhow::Result<CopyOptions> {
         let passphrase = args
             .sign_passphrase_file
             .as_deref()
-            .map(term::input::first_line)
+            .map(|file| term::input::first_line(file, &session.interrupt))
             .transpose()
             .context("reading the passphrase")?;
         let key = SigningKey::from_gnupg(None, name, passphrase.as_deref())

@@ -103,9 +103,9 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
         Verb::Copy(args) => copy::run(*args, &session),
         Verb::Inspect(args) => inspect::run(args, &session),
         Verb::ListTags(args) => list_tags::run(args, &session),
-        Verb::ManifestDigest(args) => manifest_digest::run(&args),
-        Verb::StandaloneSign(args) => standalone_sign::run(&args),
-        Verb::StandaloneVerify(args) => standalone_verify::run(&args),
+        Verb::ManifestDigest(args) => manifest_digest::run(&args, interrupt),
+        Verb::StandaloneSign(args) => standalone_sign::run(&args, interrupt),
+        Verb::StandaloneVerify(args) => standalone_verify::run(&args, interrupt),
     };
     for warning in session.context.warnings() {
         session.warn(&warning);

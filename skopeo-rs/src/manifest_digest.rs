@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use oci::RawManifest;
+use term::Interrupt;
 
 const AFTER_HELP: &str = "\
 EXAMPLES:
@@ -27,17 +28,18 @@ pub(crate) struct Args {
     manifest: PathBuf,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let digest = image::inspect::manifest_digest(&read(&args.manifest)?);
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let digest = image::inspect::manifest_digest(&read(&args.manifest, interrupt)?);
     Ok(term::stdout::line(&digest.to_string())?)
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    term::input::read(path, oci::limits::MANIFEST_BYTES)
+fn read(path: &Path, interrupt: &Interrupt) -> anyhow::Result<Vec<u8>> {
+    term::input::read(path, oci::limits::MANIFEST_BYTES, interrupt)
         .with_context(|| format!("reading manifest from {}", path.display()))
 }
 
 /// Reads a manifest from a file, bounded, for those who must know what it is.
-pub(crate) fn read_manifest(path: &Path) -> anyhow::Result<RawManifest> {
-    RawManifest::parse(read(path)?, None).with_context(|| format!("parsing {}", path.display()))
+pub(crate) fn read_manifest(path: &Path, interrupt: &Interrupt) -> anyhow::Result<RawManifest> {
+    RawManifest::parse(read(path, interrupt)?, None)
+        .with_context(|| format!("parsing {}", path.display()))
 }

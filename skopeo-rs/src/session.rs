@@ -125,7 +125,7 @@ impl Session {
             .context("finding the trust policy")
             .hint(|| NO_POLICY)?;
         self.debug(|| format!("policy {}", path.display()));
-        read_policy(&path)
+        read_policy(&path, &self.interrupt)
     }
 
     /// Refuses an image that the policy would accept without a signature, for --require-signed.
@@ -172,8 +172,8 @@ const NO_POLICY: &str = "write /etc/containers/policy.json, e.g. \
 /// Largest policy that is read, in bytes.
 const POLICY_BYTES: u64 = 4 << 20;
 
-fn read_policy(path: &Path) -> anyhow::Result<Policy> {
-    let bytes = term::input::read(path, POLICY_BYTES)
+fn read_policy(path: &Path, interrupt: &Interrupt) -> anyhow::Result<Policy> {
+    let bytes = term::input::read(path, POLICY_BYTES, interrupt)
         .with_context(|| format!("reading policy {}", path.display()))?;
     Policy::parse(&bytes).with_context(|| format!("invalid policy in {}", path.display()))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use signing::SigningKey;
-use term::Explain as _;
+use term::{Explain as _, Interrupt};
 
 use crate::manifest_digest::read_manifest;
 
@@ -40,15 +40,15 @@ pub(crate) struct Args {
     passphrase_file: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let manifest = read_manifest(&args.manifest)?;
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let manifest = read_manifest(&args.manifest, interrupt)?;
     if args.docker_reference.is_empty() {
         bail!("empty DOCKER-REFERENCE");
     }
     let passphrase = args
         .passphrase_file
         .as_deref()
-        .map(term::input::first_line)
+        .map(|file| term::input::first_line(file, interrupt))
         .transpose()
         .context("reading the passphrase")?;
     let key = SigningKey::from_gnupg(None, &args.key_fingerprint, passphrase.as_deref())

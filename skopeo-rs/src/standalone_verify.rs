@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use oci::Reference;
 use signing::simple::{self, VerifiedSignature};
 use signing::{Fingerprint, Keyring};
-use term::Explain as _;
+use term::{Explain as _, Interrupt};
 
 use crate::manifest_digest::read_manifest;
 
@@ -45,13 +45,14 @@ pub(crate) struct Args {
 /// Most bytes of a file with public keys.
 const KEY_FILE_BYTES: u64 = 16 << 20;
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let manifest = read_manifest(&args.manifest)?;
-    let signature = term::input::read(&args.signature, oci::limits::SIGNATURE_BYTES)
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let manifest = read_manifest(&args.manifest, interrupt)?;
+    let signature = term::input::read(&args.signature, oci::limits::SIGNATURE_BYTES, interrupt)
         .with_context(|| format!("reading signature from {}", args.signature.display()))?;
     let reference = Reference::parse(&args.docker_reference)
         .with_context(|| format!("parsing {}", args.docker_reference))?;
-    let verified = verify(&signature, &keyrings(args)?).context("verifying signature")?;
+    let verified =
+        verify(&signature, &keyrings(args, interrupt)?).context("verifying signature")?;
     verified
         .matches(&manifest, &reference)
         .context("verifying signature")?;
@@ -76,7 +77,7 @@ fn verify(signature: &[u8], keyrings: &[Keyring]) -> anyhow::Result<VerifiedSign
 }
 
 /// The keys that may have signed, and no others.
-fn keyrings(args: &Args) -> anyhow::Result<Vec<Keyring>> {
+fn keyrings(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Vec<Keyring>> {
     let any = args.key_fingerprints == "any";
     let Some(file) = &args.public_key_file else {
         if any {
@@ -84,7 +85,7 @@ fn keyrings(args: &Args) -> anyhow::Result<Vec<Keyring>> {
         }
         return gnupg_keyrings(&fingerprints(&args.key_fingerprints)?);
     };
-    let bytes = term::input::read(file, KEY_FILE_BYTES)
+    let bytes = term::input::read(file, KEY_FILE_BYTES, interrupt)
         .with_context(|| format!("reading public keys from {}", file.display()))?;
     let keyring = Keyring::from_bytes(&bytes)
         .with_context(|| format!("reading public keys from {}", file.display()))?;

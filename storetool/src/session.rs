@@ -134,7 +134,7 @@ impl Session {
         let path = policy_path::find(&self.env, asked)
             .context("finding the trust policy")
             .hint(|| NO_POLICY)?;
-        let bytes = term::input::read(&path, POLICY_BYTES)
+        let bytes = term::input::read(&path, POLICY_BYTES, &self.interrupt)
             .with_context(|| format!("reading policy {}", path.display()))?;
         Policy::parse(&bytes).with_context(|| format!("invalid policy in {}", path.display()))
     }

@@ -2,9 +2,12 @@
 #![expect(clippy::expect_used, reason = "a test that can not go on fails")]
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use tests::layout::Image;
-use tests::programs::{run, shell, theirs};
+use tests::programs::{Ran, command, run, shell, theirs};
 use tests::registry::Registry;
 use tests::{Need, need};
 
@@ -40,7 +43,7 @@ impl Scene {
     }
 
     /// Runs a line in which R, POLICY and STORE are set.
-    fn shell(&self, line: &str) -> tests::programs::Ran {
+    fn shell(&self, line: &str) -> Ran {
         shell(&format!(
             "cd {dir}; R={host}; POLICY={dir}/policy.json; STORE={dir}/store; {line}",
             dir = self.dir.path().display(),
@@ -140,6 +143,88 @@ fn tags_feed_inspect() {
                 | xargs -P4 -I{} skopeo-rs inspect --tls-verify=false docker://$R/app:{}";
     let inspected: serde_json::Value = serde_json::from_str(&scene.shell(line).ok()).expect("JSON");
     assert_eq!(inspected["RepoTags"], serde_json::json!(["1"]));
+}
+
+/// More than fits into a pipe: when all of it is written, somebody reads.
+const MORE_THAN_A_PIPE: usize = (64 << 10) + 1;
+
+/// Starts a program, interrupts it while it waits for the rest of its input, and says how it ended.
+fn interrupted(line: &str) -> Ran {
+    let mut words = line.split_whitespace();
+    let mut child = command(words.next().expect("a program"))
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin
+        .write_all(&[b' '; MORE_THAN_A_PIPE])
+        .expect("it reads");
+    theirs("kill", ["-s", "INT", &child.id().to_string()]).ok();
+    let since = Instant::now();
+    while child.try_wait().expect("a status").is_none() {
+        assert!(
+            since.elapsed() < Duration::from_secs(10),
+            "{line}: one signal does not end it"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(stdin);
+    child.wait_with_output().expect("its output").into()
+}
+
+#[test]
+fn one_signal_ends_who_waits_for_input() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| dir.path().join(name);
+    let path = |name: &str| at(name).display().to_string();
+    fs::write(at("policy.json"), ACCEPT).expect("a policy");
+    fs::write(at("out.json"), "as it was").expect("a file");
+    fs::create_dir(at("tmp")).expect("a directory");
+    let copy = format!("skopeo-rs --insecure-policy --tmpdir {} copy", path("tmp"));
+    for line in [
+        "ocitool validate -".to_owned(),
+        format!(
+            "ocitool generate --image-config - --output {}",
+            path("out.json")
+        ),
+        format!(
+            "ocitool generate --template - --output {}",
+            path("out.json")
+        ),
+        "skopeo-rs manifest-digest -".to_owned(),
+        format!("{copy} oci-archive:- oci:{}:1", path("layout")),
+        format!("{copy} docker-archive:- dir:{}", path("dir")),
+        format!(
+            "storetool --root {} import --policy {} --name app:1 -",
+            path("store"),
+            path("policy.json")
+        ),
+    ] {
+        let ran = interrupted(&line);
+        assert_eq!(ran.status, 130, "{line}: {ran:?}");
+        assert!(ran.stderr.contains("interrupted"), "{line}: {ran:?}");
+        assert_eq!(ran.stdout, "", "{line}");
+    }
+    assert_eq!(
+        fs::read_to_string(at("out.json")).expect("it is there"),
+        "as it was"
+    );
+    assert!(
+        fs::read_dir(at("tmp"))
+            .expect("it is there")
+            .next()
+            .is_none()
+    );
+    for name in ["layout", "dir"] {
+        assert!(!at(name).exists(), "{name}");
+    }
+    run("storetool", ["--root", &path("store"), "fsck"]).ok();
+    let images = run("storetool", ["--root", &path("store"), "images", "--json"]).ok();
+    let images: serde_json::Value = serde_json::from_str(&images).expect("JSON");
+    assert!(!images.to_string().contains("app"), "{images}");
 }
 
 #[test]

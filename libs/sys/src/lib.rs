@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`open`] | opens that can not leave a directory (`openat2`) |
 //! | [`file`](mod@file) | links, renames, syncs, clones, free space |
+//! | [`stoppable`] | reads that a flag ends |
 //! | [`lock`] | open-file-description locks, with a deadline |
 //! | [`xattr`] | extended attributes of files and symlinks |
 //! | [`mount`] | the file-descriptor based mount calls |
@@ -22,7 +23,9 @@ pub mod loopdev;
 pub mod mount;
 pub mod mountinfo;
 pub mod open;
+pub mod stoppable;
 pub mod xattr;
 
 pub use error::{Result, SysError};
 pub use lock::{ByteLocks, OfdLock};
+pub use stoppable::StoppableReader;

@@ -1,8 +1,14 @@
 //! Files that a person names on the command line, read whole and bounded; `-` is standard input.
+//! Who asks to stop while one has nothing to say is heard at once.
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
+
+use sys::StoppableReader;
+
+use crate::Interrupt;
 
 /// Longest passphrase, in bytes.
 const LINE_BYTES: u64 = 64 << 10;
@@ -10,21 +16,22 @@ const LINE_BYTES: u64 = 64 << 10;
 /// Reads a file of at most `limit` bytes.
 ///
 /// # Errors
-/// When it cannot be read or is longer.
-pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    if path == Path::new("-") {
-        bounded(io::stdin().lock(), limit)
+/// When it cannot be read, is longer, or somebody asked to stop.
+pub fn read(path: &Path, limit: u64, interrupt: &Interrupt) -> io::Result<Vec<u8>> {
+    let file = if path == Path::new("-") {
+        File::from(io::stdin().as_fd().try_clone_to_owned()?)
     } else {
-        bounded(File::open(path)?, limit)
-    }
+        File::open(path)?
+    };
+    bounded(StoppableReader::new(file, || interrupt.is_set()), limit)
 }
 
 /// Reads the first line of a file, without its line end: how passphrases are kept.
 ///
 /// # Errors
-/// When it cannot be read, is not UTF-8, or is longer than 64 KiB.
-pub fn first_line(path: &Path) -> io::Result<String> {
-    let bytes = read(path, LINE_BYTES)?;
+/// When it cannot be read, is not UTF-8, is longer than 64 KiB, or somebody asked to stop.
+pub fn first_line(path: &Path, interrupt: &Interrupt) -> io::Result<String> {
+    let bytes = read(path, LINE_BYTES, interrupt)?;
     let line = bytes
         .split(|byte| *byte == b'\n')
         .next()
@@ -54,9 +61,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("f");
         std::fs::write(&file, "secret \nmore").unwrap();
-        assert_eq!(first_line(&file).unwrap(), "secret ");
-        assert_eq!(read(&file, 12).unwrap().len(), 12);
-        let error = read(&file, 11).unwrap_err();
+        let interrupt = Interrupt::default();
+        assert_eq!(first_line(&file, &interrupt).unwrap(), "secret ");
+        assert_eq!(read(&file, 12, &interrupt).unwrap().len(), 12);
+        let error = read(&file, 11, &interrupt).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        interrupt.stop();
+        assert!(read(&file, 12, &interrupt).is_err());
     }
 }

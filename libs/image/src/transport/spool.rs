@@ -10,6 +10,7 @@ use std::path::Path;
 use archive::compress::{DETECT_BYTES, DecodeLimits, Decoder, detect};
 use archive::tarfile::{TarFile, TarIndex, TarLimits};
 use oci::Compression;
+use sys::StoppableReader;
 
 use crate::blob::{CHUNK, fill};
 use crate::context::Context;
@@ -32,6 +33,7 @@ pub(crate) fn open_archive(path: &Path, context: &Context) -> Result<Index, Imag
     let file = if in_place && compression_at_start(&input).map_err(failed)? == Compression::None {
         input
     } else {
+        let input = StoppableReader::new(input, || context.client.cancel.is_cancelled());
         let decoder = Decoder::detecting(input, DecodeLimits::default()).map_err(failed)?;
         spool(decoder, &context.tmpdir)?.0
     };
