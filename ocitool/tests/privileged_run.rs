@@ -16,7 +16,9 @@ use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use common::{Done, done, image_config, json, no_containers, ocitool, rootfs, signal, wait_for};
+use common::{
+    Done, done, image_config, json, no_containers, ocitool, rootfs, script, signal, wait_for,
+};
 
 /// A place with a root file system and a state directory; what is left of containers goes with it.
 struct Place {
@@ -490,6 +492,77 @@ fn privileged_signals_reach_the_container() {
         "{out}"
     );
     assert_eq!(place.call("list", &["--quiet"]).stdout, "");
+}
+
+#[test]
+fn privileged_a_runtime_that_is_killed_leaves_nothing() {
+    let Some(place) = Place::new() else { return };
+    let bundle = place.bundle("b", "sleep 60");
+    let bundle = bundle.to_str().unwrap();
+    let left = || fs::read_dir(place.state()).unwrap().count();
+
+    // Killed when it has made no more than its directory.
+    let early = script(
+        &place.dir.path().join("runc-early"),
+        &format!(
+            "case \" $* \" in *\" run \"*|*\" create \"*) mkdir -p {}/one; kill -TERM $$;; esac; exec runc \"$@\"",
+            place.state().display()
+        ),
+    );
+    for verb in ["run", "create"] {
+        let mut command = ocitool([verb, "--bundle", bundle, "--runtime"]);
+        command
+            .arg(&early)
+            .arg("--root")
+            .arg(place.state())
+            .arg("one");
+        let out = done(command.output().unwrap());
+        assert_eq!(left(), 0, "{verb}: {out:?}");
+        assert!(out.status == 143 || verb == "create", "{out:?}");
+    }
+
+    // Killed when the container is there, its program not yet.
+    let running = place.dir.path().join("running");
+    let hook = script(
+        &place.dir.path().join("hook"),
+        &format!(
+            "echo $PPID $$ > {0}.new; mv {0}.new {0}; exec sleep 60",
+            running.display()
+        ),
+    );
+    let config = Path::new(bundle).join("config.json");
+    let mut hooked = ocitool(["run", "--runtime", "runc", "--root"]);
+    hooked.arg(place.state()).arg("--config").arg(&config);
+    hooked
+        .arg("--hook")
+        .arg(format!("createRuntime={}", hook.display()));
+    let mut child = hooked.arg("one").stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the hook", || running.exists());
+    let numbers = fs::read_to_string(&running).unwrap();
+    let kill = Command::new("kill")
+        .args(["-s", "KILL"])
+        .args(numbers.split_whitespace())
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(137));
+    assert_eq!(left(), 0);
+
+    // What was there before stays, whether it has the same bundle or another one.
+    let other = place.bundle("other", "sleep 60");
+    let mut create = place.verb("create", &["--bundle", bundle, "one"]);
+    create.stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(create.status().unwrap().success());
+    for bundle in [bundle, other.to_str().unwrap()] {
+        let mut command = ocitool(["run", "--bundle", bundle, "--runtime"]);
+        command
+            .arg(&early)
+            .arg("--root")
+            .arg(place.state())
+            .arg("one");
+        assert_eq!(done(command.output().unwrap()).status, 143);
+        let state = json(&place.call("state", &["one"]).stdout);
+        assert_eq!(state["status"], "created", "{bundle}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -108,6 +109,11 @@ impl State {
         self.answer.get("bundle")?.as_str()
     }
 
+    /// Returns when the container was created; every runtime says it, beyond the specification.
+    fn created(&self) -> Option<Timestamp> {
+        self.answer.get("created")?.as_str()?.parse().ok()
+    }
+
     /// Returns everything the runtime said.
     pub fn answer(&self) -> &Value {
         &self.answer
@@ -161,7 +167,7 @@ impl Runtime {
         preserve(&mut command, options.preserve_fds);
         command.arg(id.as_str());
         close_others(options.preserve_fds, options.listen_fds)?;
-        self.expect_success(foreground::run(&mut command, self.program(), stop)?, VERB)
+        self.expect_success(self.make(&mut command, id, bundle, stop)?, VERB)
     }
 
     /// Runs a container in the foreground and returns its exit status. Standard streams are ours;
@@ -186,7 +192,41 @@ impl Runtime {
         preserve(&mut command, options.preserve_fds);
         command.arg(id.as_str());
         close_others(options.preserve_fds, options.listen_fds)?;
-        foreground::run(&mut command, self.program(), stop)
+        self.make(&mut command, id, bundle, stop)
+    }
+
+    /// Has a runtime make a container, and deletes what one that was killed over it left: the
+    /// name would stay taken.
+    fn make(
+        &self,
+        command: &mut Command,
+        id: &ContainerId,
+        bundle: &Path,
+        stop: &AtomicBool,
+    ) -> Result<Exit, RuntimeError> {
+        let since = Timestamp::now();
+        let exit = foreground::run(command, self.program(), stop)?;
+        if exit.is_by_signal() && self.may_be_remains(id, bundle, since) {
+            match self.delete(id, true) {
+                Err(error) if error.is_no_container() => {}
+                deleted => deleted?,
+            }
+        }
+        Ok(exit)
+    }
+
+    /// Tells whether the name is not that of a container of another bundle, or of one that was
+    /// there before: the runtime may have been killed before it saw that the name is taken. What
+    /// has no state yet is half made.
+    fn may_be_remains(&self, id: &ContainerId, bundle: &Path, since: Timestamp) -> bool {
+        let Ok(state) = self.state(id) else {
+            return true;
+        };
+        let same_bundle = state
+            .bundle()
+            .and_then(|theirs| Path::new(theirs).canonicalize().ok())
+            .is_some_and(|theirs| bundle.canonicalize().is_ok_and(|ours| ours == theirs));
+        same_bundle && state.created().is_some_and(|created| created >= since)
     }
 
     /// Starts the program of a container that was created.

@@ -17,22 +17,33 @@ use crate::error::RuntimeError;
 
 /// How a process ended, in the words of a shell: its status, or 128 + the signal's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exit(u8);
+pub struct Exit {
+    code: u8,
+    by_signal: bool,
+}
 
 impl Exit {
     /// Returns the exit status.
     pub fn code(self) -> u8 {
-        self.0
+        self.code
+    }
+
+    /// Tells whether a signal ended the process itself; a runtime whose container was ended by
+    /// one has an exit status.
+    pub(crate) fn is_by_signal(self) -> bool {
+        self.by_signal
     }
 }
 
 impl From<ExitStatus> for Exit {
     fn from(status: ExitStatus) -> Self {
         let code = status.code().or(status.signal().map(|signal| 128 + signal));
-        Self(
-            code.and_then(|code| u8::try_from(code & 0xff).ok())
+        Self {
+            code: code
+                .and_then(|code| u8::try_from(code & 0xff).ok())
                 .unwrap_or(u8::MAX),
-        )
+            by_signal: status.signal().is_some(),
+        }
     }
 }
 
