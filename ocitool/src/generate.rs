@@ -1,13 +1,12 @@
 //! `ocitool generate`: write a configuration.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use runtime_spec::Spec;
-use term::Interrupt;
 use runtime_spec::spec::SPEC_BYTES;
+use term::Interrupt;
 
 use crate::input;
 use crate::spec_args::SpecArgs;
@@ -35,7 +34,8 @@ EXIT STATUS:
 /// including one for cgroups.
 ///
 /// With --template the given configuration is edited: only what an option asks for changes, and
-/// members that ocitool does not know are kept. Members are written sorted, indented by tabs; the
+/// members that ocitool does not know are kept. --output replaces a file in one step, so that it
+/// may be the template. Members are written sorted, indented by tabs; the
 /// same input on the same machine gives the same bytes. Of the machine the architecture, the
 /// hard limit of open files and, for ALL and --privileged, the capabilities count.
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,8 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     match args.output.filter(|path| path.as_os_str() != "-") {
         None => term::stdout::write_all(&json)?,
         Some(path) => {
-            fs::write(&path, json).with_context(|| format!("writing {}", path.display()))?;
+            term::output::write(&path, &json)
+                .with_context(|| format!("writing {}", path.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -119,6 +119,31 @@ fn a_template_is_edited_in_place() {
 }
 
 #[test]
+fn output_is_replaced_as_a_whole_also_behind_a_link() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = tempfile::tempdir().unwrap();
+    let [file, link] = ["config.json", "link"].map(|name| dir.path().join(name));
+    let generate = |output: &Path| {
+        let done = run(&["generate", "--output", output.to_str().unwrap(), "--", "sh"]);
+        assert_eq!(done.status, 0, "{done:?}");
+        done.stdout
+    };
+    symlink("config.json", &link).unwrap();
+    generate(&link);
+    let first = file.metadata().unwrap().ino();
+    let opened = fs::File::open(&file).unwrap();
+    generate(&link);
+    assert!(link.is_symlink());
+    assert_ne!(file.metadata().unwrap().ino(), first);
+    assert_eq!(opened.metadata().unwrap().nlink(), 0);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    assert_eq!(
+        json(&generate(Path::new("/dev/stdout"))),
+        json(&fs::read_to_string(&file).unwrap())
+    );
+}
+
+#[test]
 fn a_switch_of_a_template_is_turned_off() {
     let on = br#"{"ociVersion":"1.0.2","root":{"path":"r","readonly":true},
         "process":{"args":["a"],"cwd":"/","terminal":true,"noNewPrivileges":true,"user":{"uid":0,"gid":0}}}"#;

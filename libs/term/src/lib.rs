@@ -11,6 +11,7 @@
 //! | [`error`] | hints and exit statuses as data in an error chain, and the printer of chains |
 //! | [`stdout`] | standard output on which a closed pipe is not an error |
 //! | [`input`] | files that are named on the command line, read bounded |
+//! | [`output`] | files that are named there to be written, replaced in one step |
 //! | [`interrupt`] | Ctrl-C and SIGTERM: the first asks, the second kills |
 //! | [`json`] | JSON for machines, written as Go writes it |
 //! | [`template`] | `--format` templates in the language of Go's `text/template` |
@@ -30,6 +31,7 @@ pub mod input;
 pub mod interrupt;
 pub mod json;
 pub mod man;
+pub mod output;
 pub mod program;
 pub mod progress;
 pub mod size;
