@@ -795,4 +795,25 @@ fn privileged_crun_runs_the_same_configuration() {
         (3, "Seccomp:\t2\n100\n"),
         "{out:?}"
     );
+    assert!(!out.stderr.contains("version 2 beside"), "{out:?}");
+
+    let hybrid = fs::read_to_string("/sys/fs/cgroup/unified/cgroup.controllers");
+    if hybrid.is_ok_and(|controllers| !controllers.trim().is_empty()) {
+        let mut command = ocitool(["run", "--runtime", "crun", "--root"]);
+        command.arg(dir.path().join("state"));
+        command
+            .arg("--image-config")
+            .arg(dir.path().join("image.json"));
+        command
+            .arg("--rootfs")
+            .arg(&root)
+            .args(["--", "/bin/sh", "-c", "true"]);
+        let out = done(command.output().unwrap());
+        assert_eq!(out.status, 1, "{out:?}");
+        assert!(
+            out.stderr
+                .contains("starts no container while cgroup controllers are in version 2"),
+            "{out:?}"
+        );
+    }
 }

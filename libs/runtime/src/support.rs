@@ -1,16 +1,17 @@
-//! What a configuration asks for and a runtime does not know.
+//! What a configuration asks for and a runtime does not know, and what of this machine it refuses.
 //!
 //! Runtimes ignore members of config.json that are newer than they are. What they do know they
 //! say themselves (runtime-spec, features.md); one that has no such command is taken at its word
 //! when it runs the container.
 
-use std::fmt;
+use std::path::Path;
+use std::{fmt, fs};
 
 use runtime_spec::Spec;
 use serde_json::Value;
 
 use crate::error::RuntimeError;
-use crate::find::{Runtime, Version};
+use crate::find::{Kind, Runtime, Version};
 
 /// Something that a runtime does not offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,11 @@ pub enum Unsupported {
         /// Its name.
         name: String,
     },
+    /// The runtime starts nothing while cgroup controllers are in version 2 beside version 1.
+    HybridCgroups {
+        /// The controllers that are.
+        controllers: String,
+    },
 }
 
 impl fmt::Display for Unsupported {
@@ -46,6 +52,11 @@ impl fmt::Display for Unsupported {
                 "knows the specification up to {knows} and may ignore {member}, which came with {since}"
             ),
             Self::NotListed { what, name } => write!(f, "has no {what} {name} and may ignore it"),
+            Self::HybridCgroups { controllers } => write!(
+                f,
+                "starts no container while cgroup controllers are in version 2 beside version 1 \
+                 ({controllers}); another runtime does, --runtime runc for instance"
+            ),
         }
     }
 }
@@ -93,20 +104,31 @@ const MOUNT_OPTIONS: [&str; 9] = [
 const HOOKS: [&str; 3] = ["createRuntime", "createContainer", "startContainer"];
 
 impl Runtime {
-    /// Returns what `spec` asks for and this runtime does not know. The runtime is only asked when
+    /// Returns what `spec` asks for and this runtime does not know, and why it starts nothing here.
+    /// The runtime is only asked when
     /// the configuration has something that not every runtime knows.
     ///
     /// # Errors
     /// The runtime does not start, or answers something that is no JSON.
     pub fn unsupported(&self, spec: &Spec) -> Result<Vec<Unsupported>, RuntimeError> {
-        if missing(&Value::Null, spec).is_empty() {
-            return Ok(Vec::new());
+        let mut out = Vec::new();
+        if self.kind() == Kind::Crun {
+            out.extend(hybrid_cgroups(Path::new("/sys/fs/cgroup")));
         }
-        Ok(match self.features()? {
-            Some(features) => missing(&features, spec),
-            None => Vec::new(),
-        })
+        if !missing(&Value::Null, spec).is_empty()
+            && let Some(features) = self.features()?
+        {
+            out.extend(missing(&features, spec));
+        }
+        Ok(out)
     }
+}
+
+/// Looks for controllers in the version 2 file system that lies in a tree of version 1.
+fn hybrid_cgroups(root: &Path) -> Option<Unsupported> {
+    let controllers = fs::read_to_string(root.join("unified/cgroup.controllers")).ok()?;
+    let controllers = controllers.trim().to_owned();
+    (!controllers.is_empty()).then_some(Unsupported::HybridCgroups { controllers })
 }
 
 /// Holds `spec` against what a runtime says of itself; [`Value::Null`] knows nothing.
@@ -176,6 +198,19 @@ fn missing(features: &Value, spec: &Spec) -> Vec<Unsupported> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn controllers_in_both_versions_are_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(hybrid_cgroups(dir.path()), None);
+        fs::create_dir(dir.path().join("unified")).unwrap();
+        let file = dir.path().join("unified/cgroup.controllers");
+        fs::write(&file, "\n").unwrap();
+        assert_eq!(hybrid_cgroups(dir.path()), None);
+        fs::write(&file, "hugetlb rdma\n").unwrap();
+        let hybrid = hybrid_cgroups(dir.path()).unwrap();
+        assert!(hybrid.to_string().contains("(hugetlb rdma)"), "{hybrid}");
+    }
 
     #[test]
     fn what_a_runtime_would_ignore_is_found() {
