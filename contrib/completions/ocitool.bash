@@ -7,6 +7,14 @@ _ocitool() {
         cur="${COMP_WORDS[COMP_CWORD]}"
     fi
     prev="$3"
+    case "$3" in
+        =)
+            prev="${COMP_WORDS[COMP_CWORD-2]}"
+            ;;
+        --no-new-privileges|--read-only|--readonly|--terminal|--tty|-t)
+            [[ "${COMP_WORDS[COMP_CWORD]}" == "=" ]] || prev=""
+            ;;
+    esac
     cmd=""
     opts=""
 
@@ -256,11 +264,11 @@ _ocitool() {
                     return 0
                     ;;
                 --read-only)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --readonly)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --rootfs-propagation)
@@ -316,15 +324,15 @@ _ocitool() {
                     return 0
                     ;;
                 --terminal)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --tty)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --rlimit)
@@ -440,7 +448,7 @@ _ocitool() {
                     return 0
                     ;;
                 --no-new-privileges)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --seccomp)
@@ -782,11 +790,11 @@ _ocitool() {
                     return 0
                     ;;
                 --read-only)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --readonly)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --rootfs-propagation)
@@ -842,15 +850,15 @@ _ocitool() {
                     return 0
                     ;;
                 --terminal)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --tty)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --rlimit)
@@ -966,7 +974,7 @@ _ocitool() {
                     return 0
                     ;;
                 --no-new-privileges)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --seccomp)

@@ -42,7 +42,8 @@ complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l template -d
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -s o -l output -d 'File to write [default: standard output]' -r -F
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l rootfs -d 'Directory with the root file system; its users are looked up there' -r -F
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l root-path -d 'Path to write as root.path without looking at it [default: rootfs]' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l read-only -l readonly -d 'Make the root file system read-only' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l read-only -l readonly -d 'Make the root file system read-only' -r -f -a "true\t''
+false\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l rootfs-propagation -d 'How mounts spread between host and container: private, slave, shared, with r for all below' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l args -d 'Argument, as after -- (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l entrypoint -d 'Program, instead of the image\'s Entrypoint; its Cmd is dropped, an empty text drops both' -r
@@ -53,7 +54,8 @@ complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l uid -d 'Use
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l gid -d 'Group number' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l group-add -d 'Supplementary group number, besides the user\'s own (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l umask -d 'Mask of new files, octal' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -s t -l terminal -l tty -d 'Give the process a terminal' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -s t -l terminal -l tty -d 'Give the process a terminal' -r -f -a "true\t''
+false\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l rlimit -l ulimit -d 'Limit of the process, nofile=1024:4096 for instance (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l oom-score-adj -d 'Preference of the kernel when memory runs out, -1000 (spared) to 1000' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l hostname -d 'Host name [default: container]' -r
@@ -81,7 +83,8 @@ no\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l cap-add -d 'Add a capability, or ALL (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l cap-drop -d 'Take a capability away, or ALL before others are added (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l cap-add-ambient -d 'Add a capability that users other than root have as well (can be repeated)' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l no-new-privileges -d 'Make setuid programs and file capabilities ineffective' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l no-new-privileges -d 'Make setuid programs and file capabilities ineffective' -r -f -a "true\t''
+false\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l seccomp -d 'System call filter: podman\'s default, none, or a file in docker\'s format' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l mask -l masked-path -d 'Path that the container sees as empty, besides the default ones (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand generate" -l readonly-path -d 'Path that the container can not write to, besides the default ones (can be repeated)' -r
@@ -116,7 +119,8 @@ complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l runtime -d 'OCI 
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l root -d 'Directory of the runtime\'s state [default: that of the runtime]' -r -F
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l rootfs -d 'Directory with the root file system; its users are looked up there' -r -F
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l root-path -d 'Path to write as root.path without looking at it [default: rootfs]' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l read-only -l readonly -d 'Make the root file system read-only' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l read-only -l readonly -d 'Make the root file system read-only' -r -f -a "true\t''
+false\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l rootfs-propagation -d 'How mounts spread between host and container: private, slave, shared, with r for all below' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l args -d 'Argument, as after -- (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l entrypoint -d 'Program, instead of the image\'s Entrypoint; its Cmd is dropped, an empty text drops both' -r
@@ -127,7 +131,8 @@ complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l uid -d 'User num
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l gid -d 'Group number' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l group-add -d 'Supplementary group number, besides the user\'s own (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l umask -d 'Mask of new files, octal' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand run" -s t -l terminal -l tty -d 'Give the process a terminal' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand run" -s t -l terminal -l tty -d 'Give the process a terminal' -r -f -a "true\t''
+false\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l rlimit -l ulimit -d 'Limit of the process, nofile=1024:4096 for instance (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l oom-score-adj -d 'Preference of the kernel when memory runs out, -1000 (spared) to 1000' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l hostname -d 'Host name [default: container]' -r
@@ -155,7 +160,8 @@ no\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l cap-add -d 'Add a capability, or ALL (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l cap-drop -d 'Take a capability away, or ALL before others are added (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l cap-add-ambient -d 'Add a capability that users other than root have as well (can be repeated)' -r
-complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l no-new-privileges -d 'Make setuid programs and file capabilities ineffective' -r
+complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l no-new-privileges -d 'Make setuid programs and file capabilities ineffective' -r -f -a "true\t''
+false\t''"
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l seccomp -d 'System call filter: podman\'s default, none, or a file in docker\'s format' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l mask -l masked-path -d 'Path that the container sees as empty, besides the default ones (can be repeated)' -r
 complete -c ocitool -n "__fish_ocitool_using_subcommand run" -l readonly-path -d 'Path that the container can not write to, besides the default ones (can be repeated)' -r

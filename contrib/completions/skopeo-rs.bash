@@ -7,6 +7,14 @@ _skopeo__rs() {
         cur="${COMP_WORDS[COMP_CWORD]}"
     fi
     prev="$3"
+    case "$3" in
+        =)
+            prev="${COMP_WORDS[COMP_CWORD-2]}"
+            ;;
+        --dest-tls-verify|--src-tls-verify|--tls-verify)
+            [[ "${COMP_WORDS[COMP_CWORD]}" == "=" ]] || prev=""
+            ;;
+    esac
     cmd=""
     opts=""
 
@@ -108,7 +116,7 @@ _skopeo__rs() {
                     return 0
                     ;;
                 --tls-verify)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -198,7 +206,7 @@ _skopeo__rs() {
                     return 0
                     ;;
                 --src-tls-verify)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --src-authfile)
@@ -234,7 +242,7 @@ _skopeo__rs() {
                     return 0
                     ;;
                 --dest-tls-verify)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --dest-authfile)
@@ -480,7 +488,7 @@ _skopeo__rs() {
                     return 0
                     ;;
                 --tls-verify)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --authfile)
@@ -574,7 +582,7 @@ _skopeo__rs() {
                     return 0
                     ;;
                 --tls-verify)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --authfile)

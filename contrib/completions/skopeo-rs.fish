@@ -33,7 +33,8 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l override-variant -d
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l tls-verify -d 'The old place of the flag that each image has now' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l tls-verify -d 'The old place of the flag that each image has now' -r -f -a "true\t''
+false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l debug -d 'Tell on standard error which files and settings are used'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l insecure-policy -d 'Accept every image, whatever the policy says'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l require-signed -d 'Refuse images for which the policy demands no signature'
@@ -69,7 +70,8 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-usernam
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-password -d 'The password of the user' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-registry-token -d 'Send this bearer token' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-daemon-host -r
@@ -78,7 +80,8 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-userna
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-password -d 'The password of the user' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-registry-token -d 'Send this bearer token' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-daemon-host -r
@@ -123,7 +126,8 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l username
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l password -d 'The password of the user' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l registry-token -d 'Send this bearer token' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l daemon-host -r
@@ -151,7 +155,8 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l userna
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l password -d 'The password of the user' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l registry-token -d 'Send this bearer token' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l daemon-host -r

@@ -7,6 +7,14 @@ _storetool() {
         cur="${COMP_WORDS[COMP_CWORD]}"
     fi
     prev="$3"
+    case "$3" in
+        =)
+            prev="${COMP_WORDS[COMP_CWORD-2]}"
+            ;;
+        --tls-verify)
+            [[ "${COMP_WORDS[COMP_CWORD]}" == "=" ]] || prev=""
+            ;;
+    esac
     cmd=""
     opts=""
 
@@ -983,7 +991,7 @@ _storetool() {
                     return 0
                     ;;
                 --tls-verify)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --shared-blob-dir)
@@ -1189,7 +1197,7 @@ _storetool() {
                     return 0
                     ;;
                 --tls-verify)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --shared-blob-dir)

@@ -62,7 +62,8 @@ complete -c storetool -n "__fish_storetool_using_subcommand pull" -l creds -d 'B
 complete -c storetool -n "__fish_storetool_using_subcommand pull" -l registry-token -d 'Send this bearer token' -r
 complete -c storetool -n "__fish_storetool_using_subcommand pull" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand pull" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
-complete -c storetool -n "__fish_storetool_using_subcommand pull" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c storetool -n "__fish_storetool_using_subcommand pull" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
 complete -c storetool -n "__fish_storetool_using_subcommand pull" -l shared-blob-dir -d 'Read the blobs of an oci: layout from this directory, shared by several layouts' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand pull" -l root -d 'The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not root)' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand pull" -l driver -d 'How root file systems are made: composefs or vfs' -r
@@ -83,7 +84,8 @@ complete -c storetool -n "__fish_storetool_using_subcommand import" -l creds -d 
 complete -c storetool -n "__fish_storetool_using_subcommand import" -l registry-token -d 'Send this bearer token' -r
 complete -c storetool -n "__fish_storetool_using_subcommand import" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand import" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
-complete -c storetool -n "__fish_storetool_using_subcommand import" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r
+complete -c storetool -n "__fish_storetool_using_subcommand import" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
 complete -c storetool -n "__fish_storetool_using_subcommand import" -l shared-blob-dir -d 'Read the blobs of an oci: layout from this directory, shared by several layouts' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand import" -l root -d 'The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not root)' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand import" -l driver -d 'How root file systems are made: composefs or vfs' -r
