@@ -12,7 +12,7 @@ use config::{Environment, OwnConfig, policy_path};
 use image::{Context, CopyError, ImageError, ImageName};
 use jiff::Timestamp;
 use oci::platform::PlatformWanted;
-use registry::{Cancel, ClientOptions, Proxies, RegistryError};
+use registry::{Authorities, Cancel, ClientOptions, Proxies, RegistryError};
 use signing::Policy;
 use signing::policy::Requirement;
 use storage::StoreOptions;
@@ -61,6 +61,7 @@ impl Session {
             },
             realm_pairs: own.realm_pairs(),
             proxies: Proxies::from_environment(&env),
+            authorities: Authorities::from_environment(&env),
             cancel: Cancel::from_flag(interrupt.flag()),
             ..ClientOptions::default()
         };

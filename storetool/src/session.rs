@@ -7,7 +7,7 @@ use config::lookaside::Lookaside;
 use config::registries::Registries;
 use config::{Environment, OwnConfig, policy_path};
 use image::Context;
-use registry::{Cancel, ClientOptions, Proxies};
+use registry::{Authorities, Cancel, ClientOptions, Proxies};
 use signing::Policy;
 use storage::{DriverKind, ImageRecord, Store, StoreOptions};
 use term::{Explain as _, Interrupt};
@@ -108,6 +108,7 @@ impl Session {
             user_agent: format!("storetool/{}", env!("CARGO_PKG_VERSION")),
             realm_pairs: own.realm_pairs(),
             proxies: Proxies::from_environment(&env),
+            authorities: Authorities::from_environment(&env),
             cancel: Cancel::from_flag(self.interrupt.flag()),
             ..ClientOptions::default()
         };

@@ -18,11 +18,12 @@
 //! | `exchange` | one request: authorisation, redirects, retries |
 //! | `challenge`, `realm`, `token` | who asks for which credentials, and who gets them |
 //! | `redirect`, `link`, `range` | pure rules about where an answer goes on |
-//! | `tls`, `pinned`, `resolver` | which certificates and addresses are accepted |
+//! | `tls`, `authorities`, `pinned`, `resolver` | which certificates and addresses are accepted |
 //! | `manifest`, `blob`, `upload`, `stream`, `chunks`, `body`, `tags` | the specification's endpoints |
 //! | `signatures` | OpenShift's extension for signatures |
 #![forbid(unsafe_code)]
 
+mod authorities;
 mod blob;
 mod block;
 mod body;
@@ -52,6 +53,7 @@ mod token;
 mod upload;
 mod warning;
 
+pub use authorities::Authorities;
 pub use blob::BlobReader;
 pub use client::Client;
 pub use endpoint::Endpoint;

@@ -8,6 +8,8 @@ use config::Environment;
 use config::auth::Credential;
 use config::certs::TlsFiles;
 
+use crate::authorities::Authorities;
+
 /// Settings of one [`crate::Client`].
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
@@ -25,6 +27,8 @@ pub struct ClientOptions {
     pub realm_setting: &'static str,
     /// Proxies, as the environment of the program names them.
     pub proxies: Proxies,
+    /// Where the system's certificate authorities lie.
+    pub authorities: Authorities,
     /// Raised by the program to end all blocking calls.
     pub cancel: Cancel,
     /// Most bytes of a blob whose size nobody announces.
@@ -41,6 +45,7 @@ impl Default for ClientOptions {
             realm_pairs: Vec::new(),
             realm_setting: "[[token-realm]] of /etc/containers/ocitools.toml",
             proxies: Proxies::default(),
+            authorities: Authorities::default(),
             cancel: Cancel::default(),
             unsized_blob_bytes: 16 << 30,
         }

@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::ClientOptions;
+use crate::authorities::Authorities;
 use crate::error::{Cause, RegistryError, Result};
 use crate::pinned::{PinnedOrChain, Unverified};
 use crate::resolver::RealmResolver;
@@ -37,15 +38,13 @@ impl Shared {
     }
 
     /// Returns the system's certificate authorities.
-    fn roots(&self) -> Result<Arc<RootCertStore>> {
+    fn roots(&self, authorities: &Authorities) -> Result<Arc<RootCertStore>> {
         if let Some(roots) = self.roots.get() {
             return Ok(Arc::clone(roots));
         }
-        let found = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        let (added, _) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            let source = found.errors.into_iter().next().map(Cause::from);
+        let (roots, failure) = authorities.read();
+        if roots.is_empty() {
+            let source = failure.map(Cause::from);
             return Err(RegistryError::NoRoots { source });
         }
         Ok(Arc::clone(self.roots.get_or_init(|| Arc::new(roots))))
@@ -105,7 +104,7 @@ impl Connections {
         let make = |files, insecure, show, resolver| {
             build(
                 options,
-                tls_config(shared, host, files, insecure, show)?,
+                tls_config((shared, &options.authorities), host, files, insecure, show)?,
                 resolver,
             )
         };
@@ -137,7 +136,7 @@ fn once(
 }
 
 fn tls_config(
-    shared: &Shared,
+    (shared, authorities): (&Shared, &Authorities),
     host: &str,
     files: &TlsFiles,
     insecure: bool,
@@ -155,7 +154,7 @@ fn tls_config(
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
     } else if files.ca_pem.is_empty() {
-        builder.with_root_certificates(shared.roots()?)
+        builder.with_root_certificates(shared.roots(authorities)?)
     } else {
         let mut pinned = Vec::new();
         for pem in &files.ca_pem {
@@ -166,7 +165,7 @@ fn tls_config(
         }
         // A machine without authorities of its own can still reach the registry it has one for.
         let mut roots = shared
-            .roots()
+            .roots(authorities)
             .map_or_else(|_| RootCertStore::empty(), |roots| (*roots).clone());
         for certificate in &pinned {
             roots
