@@ -529,6 +529,34 @@ mod tests {
     }
 
     #[test]
+    fn all_who_store_at_once_are_remembered() {
+        let place = Place::new();
+        let env = place.env(0, &[]);
+        let host = |writer: u32, nth: u32| format!("r{nth}.w{writer}.example");
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let env = &env;
+                scope.spawn(move || {
+                    for nth in 0..8 {
+                        let password = Secret::new("p");
+                        store(env, None, &host(writer, nth), "u", &password).unwrap();
+                        remove(env, None, &host(writer, nth / 2), false).unwrap();
+                        store(env, None, &host(writer, nth / 2), "v", &password).unwrap();
+                    }
+                });
+            }
+        });
+        for (writer, nth) in (0..4).flat_map(|writer| (0..8).map(move |nth| (writer, nth))) {
+            let want = if nth < 4 { "v" } else { "u" };
+            let key = host(writer, nth);
+            assert_eq!(user(&env, &format!("{key}/a")), want, "{key}");
+        }
+        let directory = primary_file(&env, None);
+        let directory = fs::read_dir(directory.parent().unwrap()).unwrap();
+        assert_eq!(directory.count(), 1, "nothing is left beside the file");
+    }
+
+    #[test]
     fn what_is_not_known_in_dockers_file_stays() {
         let place = Place::new();
         let env = place.env(0, &[]);

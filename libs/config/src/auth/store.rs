@@ -1,13 +1,16 @@
 //! Storing and removing credentials, for login and logout.
 //!
 //! A file is replaced, never written in place: it is complete or it is the old one. It has mode
-//! 0600, a directory that had to be made 0700. Members that are not known stay.
+//! 0600, a directory that had to be made 0700. Members that are not known stay. Who changes a file
+//! holds `flock(2)` of its directory, from before it is read until it is replaced, so that two
+//! logins at once are both remembered; no lock file stays behind.
 
 use std::fs::{self, DirBuilder};
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use rustix::fs::{FlockOperation, flock};
 use serde_json::{Map, Value};
 
 use super::file::{self, DOCKER_KEY};
@@ -74,9 +77,12 @@ fn store_in(
         }
         return helper::store(env, &name, key, username, password);
     }
-    let auth = serde_json::json!({"auth": entry::encode(username, password)});
-    object(path, &mut members, "auths")?.insert(key.to_owned(), auth);
-    write(path, &members)
+    edit(path, |members| {
+        let auth = serde_json::json!({"auth": entry::encode(username, password)});
+        object(path, members, "auths")?.insert(key.to_owned(), auth);
+        Ok(true)
+    })?;
+    Ok(())
 }
 
 /// Removes what is stored for `key`; `docker` takes the file for docker's own config.json.
@@ -99,10 +105,9 @@ pub fn remove(
     if let Some(name) = helper_for(&path, &mut members, key)? {
         removed.helper = helper::erase(env, &name, key)?;
     }
-    removed.file = object(&path, &mut members, "auths")?.remove(key).is_some();
-    if removed.file {
-        write(&path, &members)?;
-    }
+    removed.file = edit(&path, |members| {
+        Ok(object(&path, members, "auths")?.remove(key).is_some())
+    })?;
     Ok(removed)
 }
 
@@ -119,9 +124,12 @@ pub fn remove_all(env: &Environment, authfile: Option<&Path>) -> Result<(), Conf
             helper::erase(env, name, server)?;
         }
     }
-    members.remove("credHelpers");
-    object(&path, &mut members, "auths")?.clear();
-    write(&path, &members)
+    edit(&path, |members| {
+        members.remove("credHelpers");
+        object(&path, members, "auths")?.clear();
+        Ok(true)
+    })?;
+    Ok(())
 }
 
 /// Checks a key; tells whether it is below a host.
@@ -191,9 +199,15 @@ fn object<'a>(
     })
 }
 
+/// Changes the file while nobody else does, if `change` says that it did; tells whether it did.
+/// Helpers are run before: they may take minutes.
+///
 /// Replaces the file: new file beside it, sync, rename, sync of the directory. A crash leaves the
 /// old file or the new one, and at most the new one under its temporary name.
-fn write(path: &Path, members: &Map<String, Value>) -> Result<(), ConfigError> {
+fn edit(
+    path: &Path,
+    change: impl FnOnce(&mut Map<String, Value>) -> Result<bool, ConfigError>,
+) -> Result<bool, ConfigError> {
     let failed = |source: std::io::Error| ConfigError::Write {
         path: path.to_owned(),
         source,
@@ -209,13 +223,18 @@ fn write(path: &Path, members: &Map<String, Value>) -> Result<(), ConfigError> {
         .mode(0o700)
         .create(directory)
         .map_err(failed)?;
-    let text = oci::json::to_go_pretty(members, "\t").map_err(|error| failed(error.into()))?;
+    let lock = fs::File::open(directory).map_err(failed)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|errno| failed(errno.into()))?;
+    let mut members = file::members(path)?.unwrap_or_default();
+    if !change(&mut members)? {
+        return Ok(false);
+    }
+    let text = oci::json::to_go_pretty(&members, "\t").map_err(|error| failed(error.into()))?;
     // tempfile makes it with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
     file.write_all(&text).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(&target).map_err(|error| failed(error.error))?;
-    fs::File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(failed)
+    lock.sync_all().map_err(failed)?;
+    Ok(true)
 }
