@@ -1,0 +1,204 @@
+//! Connections that break, stall or never come about.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use config::certs::TlsFiles;
+use registry::{Cancel, Client, ClientOptions, EndpointConfig, RegistryError, RegistryError as E};
+
+use crate::case::Call::{Blob, Login, Manifest};
+use crate::case::{Case, case, fine, first, get, is, run_all};
+use crate::common::script::{End, Reply, Script};
+use crate::common::{basic, impatient, insecure};
+use crate::content::{BLOB_BYTES, blob_path, content, cut_blob, ranged};
+
+fn connections() -> Vec<Case> {
+    let close = || Reply::Raw(Vec::new(), End::Close);
+    vec![
+        get("closed once", Blob, fine, move |_, _, n| {
+            first(n).then(close)
+        }),
+        get(
+            "closed always",
+            Blob,
+            is!(E::Broken { .. }),
+            move |_, _, _| Some(close()),
+        )
+        .counting("GET", blob_path(), 3),
+        case("closed during the ping", Login, fine, move |_, seen, n| {
+            if first(n) {
+                Some(close())
+            } else {
+                seen.header("authorization").map(|_| Reply::ok("{}"))
+            }
+        }),
+        get("reset in the middle", Blob, fine, |_, _, n| {
+            first(n).then(|| Reply::Raw(cut_blob(Some(BLOB_BYTES), 150_000), End::Reset))
+        })
+        .counting("GET", blob_path(), 2),
+        get("end in the middle", Blob, fine, |_, _, n| {
+            first(n).then(|| Reply::Raw(cut_blob(Some(BLOB_BYTES), 1), End::Close))
+        }),
+        get(
+            "end in the middle each time",
+            Blob,
+            is!(E::Broken { .. }),
+            |_, seen, _| {
+                seen.offset()
+                    .is_none()
+                    .then(|| Reply::Raw(cut_blob(Some(BLOB_BYTES), 0), End::Close))
+            },
+        )
+        .counting("GET", blob_path(), 3),
+        get("stall in the middle", Blob, fine, |_, _, n| {
+            first(n).then(|| Reply::Raw(cut_blob(Some(BLOB_BYTES), 100_000), End::Stall))
+        }),
+        get(
+            "stall before the answer",
+            Manifest,
+            is!(E::Timeout { .. }),
+            |_, _, _| Some(Reply::Raw(Vec::new(), End::Stall)),
+        ),
+        get(
+            "stall in a manifest",
+            Manifest,
+            is!(E::Timeout { .. }),
+            |_, _, _| {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{".to_vec();
+                Some(Reply::Raw(head, End::Stall))
+            },
+        ),
+        get(
+            "byte by byte",
+            Manifest,
+            is!(E::TooSlow { .. }),
+            |_, _, _| {
+                Some(Reply::Slow {
+                    at_once: b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n".to_vec(),
+                    then: vec![b' '; 500],
+                    every: Duration::from_millis(50),
+                })
+            },
+        ),
+        get(
+            "no HTTP at all",
+            Manifest,
+            is!(E::Broken { .. }),
+            |_, _, _| {
+                Some(Reply::Raw(
+                    b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec(),
+                    End::Close,
+                ))
+            },
+        ),
+        get(
+            "header of 1 MiB",
+            Manifest,
+            is!(E::Broken { .. }),
+            |_, _, _| Some(Reply::ok("{}").with("X", "x".repeat(1 << 20))),
+        ),
+    ]
+}
+
+#[test]
+fn broken_connections() {
+    run_all(&connections());
+}
+
+#[test]
+fn nobody_listens() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = free.local_addr().unwrap().to_string();
+    drop(free);
+    let client = Client::new(ClientOptions::default()).unwrap();
+    let error = insecure(&client, &host, basic("u", "p"))
+        .ping()
+        .unwrap_err();
+    assert!(matches!(error, E::Connect { .. }), "{error:?}");
+}
+
+#[test]
+fn a_host_that_never_answered_is_not_tried_again() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let tried = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&tried);
+    thread::spawn(move || {
+        // Each is closed at once, before the end of the TLS handshake.
+        for stream in listener.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+            drop(stream);
+        }
+    });
+    let client = Client::new(ClientOptions::default()).unwrap();
+    let endpoint = client.endpoint(EndpointConfig {
+        host,
+        insecure: false,
+        tls: TlsFiles::default(),
+        credential: basic("u", "p"),
+    });
+    for times in 1..=2 {
+        let error = endpoint.ping().unwrap_err();
+        assert!(matches!(error, E::Connect { .. }), "{error:?}");
+        assert_eq!(tried.load(Ordering::SeqCst), times);
+    }
+}
+
+#[test]
+fn cancelling_ends_a_stalled_download() {
+    let server = Script::start(|seen, _| match seen.target.as_str() {
+        "/v2/" => Reply::ok("{}"),
+        _ => Reply::Raw(cut_blob(Some(BLOB_BYTES), 1000), End::Stall),
+    });
+    let cancel = Cancel::default();
+    // Nothing but cancelling ends it: the idle timeout is longer than the registry's patience.
+    let mut options = ClientOptions {
+        cancel: cancel.clone(),
+        ..ClientOptions::default()
+    };
+    options.timeouts.idle = Duration::from_secs(3600);
+    options.timeouts.floor_window = Duration::from_secs(3600);
+    let client = Client::new(options).unwrap();
+    let endpoint = insecure(&client, &server.host(), basic("u", "p"));
+    let mut reader = endpoint
+        .blob("r", &content().digest, Some(BLOB_BYTES as u64))
+        .unwrap();
+    let mut start = [0; 1000];
+    reader.read_exact(&mut start).unwrap();
+    thread::spawn(move || {
+        // Most likely the reader waits by then; when not, it is cancelled before it waits.
+        thread::sleep(Duration::from_millis(200));
+        cancel.cancel();
+    });
+    let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+    assert!(
+        matches!(RegistryError::from_io(&error), Some(E::Cancelled)),
+        "{error:?}"
+    );
+    assert!(!server.gave_up(), "the registry ended the connection");
+    assert_eq!(server.count("GET", &blob_path()), 1);
+    assert!(matches!(endpoint.tags("r"), Err(E::Cancelled)));
+}
+
+#[test]
+fn connections_are_limited_and_given_back() {
+    let server = Script::start(|seen, _| match seen.target.as_str() {
+        "/v2/" => Reply::ok("{}"),
+        _ => ranged(seen, "\"e\""),
+    });
+    let options = ClientOptions {
+        max_connections_per_host: 2,
+        ..impatient()
+    };
+    let client = Client::new(options).unwrap();
+    let endpoint = insecure(&client, &server.host(), basic("u", "p"));
+    let open = || endpoint.blob("r", &content().digest, Some(BLOB_BYTES as u64));
+    // These are finished by the registry, and unread; nothing moves any more.
+    let (first, _second) = (open().unwrap(), open().unwrap());
+    drop(first);
+    let mut third = open().unwrap();
+    assert_eq!(third.read_to_end(&mut Vec::new()).unwrap(), BLOB_BYTES);
+}

@@ -1,0 +1,121 @@
+//! Uploads that are answered wrongly.
+
+use oci::Digest;
+use registry::RegistryError as E;
+
+use crate::case::Call::{PushChunks, PushSmall};
+use crate::case::{Case, case, denied, fine, first, is, run_all, status};
+use crate::common::script::{Reply, Seen};
+use crate::content::{UPLOADS, content};
+
+fn uploads() -> Vec<Case> {
+    let on = |method: &'static str, path: &'static str, seen: &Seen| {
+        seen.method == method && seen.target.split('?').next() == Some(path)
+    };
+    vec![
+        case("good upload", PushSmall, fine, |_, _, _| None).counting("DELETE", "/up/1", 0),
+        case("good chunks", PushChunks, fine, |_, _, _| None).counting("PATCH", "/up/1", 3),
+        case(
+            "refused at the end",
+            PushSmall,
+            denied,
+            move |_, seen, _| on("PUT", "/up/1", seen).then(|| Reply::status(403)),
+        )
+        .counting("DELETE", "/up/1", 1),
+        case(
+            "500 at the end, once",
+            PushSmall,
+            fine,
+            move |_, seen, n| (on("PUT", "/up/1", seen) && first(n)).then(|| Reply::status(500)),
+        )
+        .counting("POST", UPLOADS, 2),
+        case(
+            "stored as something else",
+            PushSmall,
+            is!(E::DigestMismatch { .. }),
+            move |_, seen, _| {
+                let reply =
+                    || Reply::status(201).with("Docker-Content-Digest", Digest::sha256(b""));
+                on("PUT", "/up/1", seen).then(reply)
+            },
+        ),
+        case(
+            "upload on another host",
+            PushSmall,
+            |r| status(r, 202),
+            move |at, seen, _| {
+                let location = format!("http://{}/up/9", at.other);
+                on("POST", UPLOADS, seen).then(|| Reply::status(202).with("Location", location))
+            },
+        ),
+        case(
+            "upload in a file",
+            PushSmall,
+            is!(E::Header { .. }),
+            move |_, seen, _| {
+                on("POST", UPLOADS, seen).then(|| Reply::status(202).with("Location", "file:///x"))
+            },
+        ),
+        case(
+            "upload nowhere",
+            PushSmall,
+            is!(E::Header { .. }),
+            move |_, seen, _| on("POST", UPLOADS, seen).then(|| Reply::status(202)),
+        ),
+        case(
+            "chunk lost, and found",
+            PushChunks,
+            fine,
+            move |_, seen, n| {
+                // The second chunk arrives, but its answer is an error.
+                if on("PATCH", "/up/1", seen) && n == 1 {
+                    return Some(Reply::status(502));
+                }
+                let range = || Reply::status(204).with("Range", "0-199999");
+                on("GET", "/up/1", seen).then(range)
+            },
+        )
+        .counting("PATCH", "/up/1", 3),
+        case("chunk half there", PushChunks, fine, move |_, seen, n| {
+            if on("PATCH", "/up/1", seen) && n == 1 {
+                return Some(Reply::status(502));
+            }
+            if on("PATCH", "/up/1", seen) && n == 2 {
+                let rest = seen.body == content().blob[150_000..200_000]
+                    && seen.header("content-range") == Some("150000-199999");
+                return (!rest).then(|| Reply::status(400));
+            }
+            on("GET", "/up/1", seen).then(|| Reply::status(204).with("Range", "0-149999"))
+        })
+        .counting("PATCH", "/up/1", 4),
+        case(
+            "chunk thrown away",
+            PushChunks,
+            |r| status(r, 502),
+            move |_, seen, n| {
+                if on("PATCH", "/up/1", seen) && n == 1 {
+                    return Some(Reply::status(502));
+                }
+                on("GET", "/up/1", seen).then(|| Reply::status(204).with("Range", "0-9"))
+            },
+        )
+        .counting("DELETE", "/up/1", 1),
+        case(
+            "chunks larger than asked for",
+            PushChunks,
+            fine,
+            move |at, seen, _| {
+                let reply = Reply::status(202)
+                    .with("Location", format!("http://{}/up/1", at.own))
+                    .with("OCI-Chunk-Min-Length", 150_000);
+                on("POST", UPLOADS, seen).then_some(reply)
+            },
+        )
+        .counting("PATCH", "/up/1", 2),
+    ]
+}
+
+#[test]
+fn wrong_uploads() {
+    run_all(&uploads());
+}
