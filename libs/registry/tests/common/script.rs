@@ -8,6 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::debian::Certificates;
+
 /// One request as it came.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -17,6 +23,8 @@ pub struct Seen {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Whether it came over TLS.
+    pub tls: bool,
 }
 
 impl Seen {
@@ -106,6 +114,33 @@ impl Script {
     /// Starts a registry. The handler is told how many requests with the same method and path
     /// came before.
     pub fn start(handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(None, handler)
+    }
+
+    /// Starts a registry that speaks TLS with who begins with it, and plain http with others.
+    pub fn start_tls(
+        certificates: &Certificates,
+        handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let pem = |name: &str| certificates.file(name);
+        let chain = CertificateDer::pem_slice_iter(&pem("server.pem"))
+            .collect::<Result<Vec<_>, _>>()
+            .unwrap();
+        let key = PrivateKeyDer::from_pem_slice(&pem("server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        Self::listen(Some(Arc::new(config)), handler)
+    }
+
+    fn listen(
+        tls: Option<Arc<ServerConfig>>,
+        handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -124,8 +159,12 @@ impl Script {
                 let (log, stopped) = (Arc::clone(&log), Arc::clone(&stopped));
                 let (handler, counts) = (Arc::clone(&handler), Arc::clone(&counts));
                 let ended = Arc::clone(&ended);
+                let tls = tls.clone();
                 thread::spawn(move || {
-                    let Some(request) = read_request(&stream) else {
+                    let Some(mut peer) = Peer::accept(stream, tls) else {
+                        return;
+                    };
+                    let Some(request) = read_request(&mut peer) else {
                         return;
                     };
                     let key = format!(
@@ -142,7 +181,7 @@ impl Script {
                     log.lock().unwrap().push(request.clone());
                     // The client may hang up in the middle, which is its right.
                     let reply = handler(&request, before);
-                    let _ = answer(stream, &request, reply, &stopped, &ended);
+                    let _ = answer(peer, &request, reply, &stopped, &ended);
                 });
             }
         });
@@ -183,15 +222,63 @@ impl Drop for Script {
     }
 }
 
-fn read_request(stream: &TcpStream) -> Option<Seen> {
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    let mut reader = BufReader::new(stream);
-    // A TLS greeting: this registry speaks plain http only.
-    if *reader.fill_buf().ok()?.first()? == 0x16 {
-        return None;
+/// A connection that was accepted.
+enum Peer {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Peer {
+    /// Looks at how it begins; `None` is who greets by TLS where there is none.
+    fn accept(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> Option<Self> {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut first = [0];
+        stream.peek(&mut first).ok()?;
+        if first[0] != 0x16 {
+            return Some(Self::Plain(stream));
+        }
+        let connection = ServerConnection::new(tls?).unwrap();
+        Some(Self::Tls(Box::new(StreamOwned::new(connection, stream))))
     }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Read for Peer {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Peer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+fn read_request(peer: &mut Peer) -> Option<Seen> {
+    let tls = matches!(peer, Peer::Tls(_));
+    let mut reader = BufReader::new(peer);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_ascii_whitespace();
@@ -212,6 +299,7 @@ fn read_request(stream: &TcpStream) -> Option<Seen> {
         target,
         headers,
         body: Vec::new(),
+        tls,
     };
     if let Some(length) = request.header("content-length") {
         let length: u64 = length.parse().ok()?;
@@ -240,7 +328,7 @@ fn read_request(stream: &TcpStream) -> Option<Seen> {
 }
 
 fn answer(
-    mut stream: TcpStream,
+    mut stream: Peer,
     request: &Seen,
     reply: Reply,
     stop: &AtomicBool,
@@ -276,7 +364,7 @@ fn answer(
                     // What was written must be read before the reset throws it away.
                     thread::sleep(Duration::from_millis(30));
                     let at_once = Some(Duration::ZERO);
-                    rustix::net::sockopt::set_socket_linger(&stream, at_once).unwrap();
+                    rustix::net::sockopt::set_socket_linger(stream.socket(), at_once).unwrap();
                 }
                 End::Stall => stall(stop, ended),
             }

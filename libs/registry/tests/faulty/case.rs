@@ -118,8 +118,8 @@ pub(crate) struct Case {
     /// `None` leaves the answer to the good registry.
     answer: Answer,
     judge: Judge,
-    /// Method, path and how often it must have been asked for.
-    count: Option<(&'static str, String, usize)>,
+    /// Methods, paths and how often they must have been asked for.
+    counts: Vec<(&'static str, String, usize)>,
 }
 
 pub(crate) fn case(
@@ -133,7 +133,7 @@ pub(crate) fn case(
         call,
         answer: Arc::new(answer),
         judge,
-        count: None,
+        counts: Vec::new(),
     }
 }
 
@@ -144,7 +144,7 @@ impl Case {
         path: impl Into<String>,
         times: usize,
     ) -> Self {
-        self.count = Some((method, path.into(), times));
+        self.counts.push((method, path.into(), times));
         self
     }
 }
@@ -220,7 +220,7 @@ fn run(case: &Case) -> Vec<String> {
     if took > Duration::from_secs(60) {
         wrong.push(format!("{}: took {took:?}", case.name));
     }
-    if let Some((method, path, times)) = &case.count {
+    for (method, path, times) in &case.counts {
         let asked = own.count(method, path);
         if asked != *times {
             wrong.push(format!(

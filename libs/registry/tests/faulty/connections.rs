@@ -11,6 +11,7 @@ use registry::{Cancel, Client, ClientOptions, EndpointConfig, RegistryError, Reg
 
 use crate::case::Call::{Blob, Login, Manifest};
 use crate::case::{Case, case, fine, first, get, is, run_all};
+use crate::common::debian::Certificates;
 use crate::common::script::{End, Reply, Script};
 use crate::common::{basic, impatient, insecure};
 use crate::content::{BLOB_BYTES, blob_path, content, cut_blob, ranged};
@@ -201,4 +202,19 @@ fn connections_are_limited_and_given_back() {
     drop(first);
     let mut third = open().unwrap();
     assert_eq!(third.read_to_end(&mut Vec::new()).unwrap(), BLOB_BYTES);
+}
+
+#[test]
+fn https_counts_also_when_it_says_no() {
+    let server = Script::start_tls(&Certificates::make(), |seen, _| match seen.tls {
+        true => Reply::status(404),
+        false => Reply::Raw(Vec::new(), End::Reset),
+    });
+    let client = Client::new(impatient()).unwrap();
+    let error = insecure(&client, &server.host(), basic("u", "p"))
+        .ping()
+        .unwrap_err();
+    assert_eq!(error.status().map(|s| s.as_u16()), Some(404), "{error:?}");
+    let over_tls = server.seen().iter().filter(|seen| seen.tls).count();
+    assert_eq!(over_tls, 1);
 }

@@ -3,6 +3,7 @@
 use config::certs::TlsFiles;
 use registry::{Client, RegistryError as E};
 
+use crate::common::debian::Certificates;
 use crate::common::impatient;
 use crate::common::script::{Reply, Script};
 
@@ -41,4 +42,26 @@ fn lookaside_files_are_plain() {
             "{bad}"
         );
     }
+}
+
+#[test]
+fn lookasides_are_verified_by_their_own_authorities() {
+    let [own, other] = [Certificates::make(), Certificates::make()];
+    let server = Script::start_tls(&own, |_, _| Reply::ok("signature"));
+    let client = Client::new(impatient()).unwrap();
+    let url = format!("https://{}/sig", server.host());
+    let get = |ca_pem: Vec<Vec<u8>>| {
+        let files = TlsFiles {
+            ca_pem,
+            client: None,
+        };
+        client.get_lookaside(&url, files, 99)
+    };
+    let got = get(vec![own.file("ca.pem")]).unwrap();
+    assert_eq!(got.as_deref(), Some(&b"signature"[..]));
+    for ca_pem in [Vec::new(), vec![other.file("ca.pem")]] {
+        let result = get(ca_pem);
+        assert!(matches!(result, Err(E::Connect { .. })), "{result:?}");
+    }
+    assert_eq!(server.count("GET", "/sig"), 1);
 }

@@ -1,7 +1,8 @@
 //! Uploads as a stream that break off.
 
-use std::io::Read;
-use std::sync::{Arc, OnceLock};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -152,6 +153,21 @@ fn streams() -> Vec<Case> {
             },
         )
         .counting("PATCH", "/up/1", 1),
+        case(
+            "no answer to the end",
+            PushOnce,
+            is!(E::Timeout { .. }),
+            move |_, seen, _| on("PUT", "/up/1", seen).then(|| Reply::Raw(Vec::new(), End::Stall)),
+        )
+        .counting("PUT", "/up/1", 1)
+        .counting("DELETE", "/up/1", 1),
+        case("no answer, but there", PushOnce, fine, move |_, seen, _| {
+            if seen.method == "HEAD" {
+                return Some(Reply::ok(content().blob.clone()));
+            }
+            on("PUT", "/up/1", seen).then(|| Reply::Raw(Vec::new(), End::Stall))
+        })
+        .counting("PUT", "/up/1", 1),
         case("refused", PushAgain, denied, move |_, seen, _| {
             on("PATCH", "/up/1", seen).then(|| Reply::status(403))
         })
@@ -212,42 +228,58 @@ fn a_reader_that_fails_cancels_the_upload() {
     assert_eq!(server.count("PUT", "/up/1"), 0);
 }
 
-#[test]
-fn an_answer_before_the_end_makes_no_shorter_blob() {
-    use std::io::Write;
-    use std::net::TcpListener;
-    use std::sync::mpsc;
-
+/// A registry that reads no more of a request than its head; `patch` has the word after that of
+/// a PATCH. Returns its address, and the methods that it was asked.
+fn hasty(mut patch: impl FnMut(TcpStream) + Send + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    let (answered, wait) = mpsc::channel();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
+            // A greeting of TLS gets no answer.
+            while !head.ends_with(b"\r\n\r\n") && head.first() != Some(&0x16) {
                 let mut byte = [0];
                 if stream.read_exact(&mut byte).is_err() {
                     break;
                 }
                 head.push(byte[0]);
             }
-            let answer = match head.split(|b| *b == b' ').next() {
-                Some(b"GET") => "200 X\r\n",
-                Some(b"POST" | b"PATCH") => "202 X\r\nLocation: /up/1\r\n",
-                Some(b"PUT") => "201 X\r\n",
-                _ => continue,
-            };
-            let answer = format!("HTTP/1.1 {answer}Connection: close\r\nContent-Length: 0\r\n\r\n");
-            let _ = stream.write_all(answer.as_bytes());
-            if head.starts_with(b"PATCH") {
-                let _ = answered.send(stream);
+            let method = head.split(|b| *b == b' ').next().unwrap_or_default();
+            let method = String::from_utf8_lossy(method).into_owned();
+            if head.ends_with(b"\r\n\r\n") {
+                log.lock().unwrap().push(method.clone());
+            }
+            match method.as_str() {
+                "GET" => say(&mut stream, "200 X\r\n"),
+                "POST" => say(&mut stream, "202 X\r\nLocation: /up/1\r\n"),
+                "PUT" => say(&mut stream, "201 X\r\n"),
+                "DELETE" => say(&mut stream, "204 X\r\n"),
+                "PATCH" => patch(stream),
+                _ => {}
             }
         }
+    });
+    (host, asked)
+}
+
+fn say(stream: &mut TcpStream, answer: &str) {
+    let answer = format!("HTTP/1.1 {answer}Connection: close\r\nContent-Length: 0\r\n\r\n");
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+#[test]
+fn an_answer_before_the_end_makes_no_shorter_blob() {
+    let (answered, wait) = mpsc::channel();
+    let (host, _) = hasty(move |mut stream| {
+        say(&mut stream, "202 X\r\nLocation: /up/1\r\n");
+        let _ = answered.send(stream);
     });
 
     /// Gives a piece, waits until the registry has answered, and has more.
     struct Slow {
-        answered: mpsc::Receiver<std::net::TcpStream>,
+        answered: mpsc::Receiver<TcpStream>,
         reads: usize,
     }
     impl Read for Slow {
@@ -271,4 +303,30 @@ fn an_answer_before_the_end_makes_no_shorter_blob() {
     };
     let result = endpoint.push_blob("r", body, None, Upload::Stream);
     assert!(matches!(result, Err(E::Early { .. })), "{result:?}");
+}
+
+#[test]
+fn a_challenge_in_the_middle_of_a_stream_ends_it() {
+    const BODY_BYTES: usize = 6 << 20;
+    let (host, asked) = hasty(|mut stream| {
+        let mut begun = vec![0; 1 << 20];
+        stream.read_exact(&mut begun).unwrap();
+        say(
+            &mut stream,
+            "401 X\r\nWWW-Authenticate: Basic realm=\"r\"\r\n",
+        );
+        // To close on what was not read would throw the answer away.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let client = Client::new(impatient()).unwrap();
+    let endpoint = insecure(&client, &host, basic("u", "p"));
+    endpoint.ping().unwrap();
+    let blob = vec![7; BODY_BYTES];
+    for known in [None, Some((Digest::sha256(&blob), BODY_BYTES as u64))] {
+        asked.lock().unwrap().clear();
+        let result = endpoint.push_blob("r", blob.as_slice(), known, Upload::Stream);
+        let error = result.unwrap_err();
+        assert!(error.is_denied(), "{error:?}");
+        assert_eq!(*asked.lock().unwrap(), ["POST", "PATCH", "DELETE"]);
+    }
 }
