@@ -236,7 +236,7 @@ impl Endpoint {
         self.session
             .inner
             .blocking
-            .run(async { Ok(self.session.reach().await?.keeps_signatures) })
+            .run(self.session.keeps_signatures())
     }
 
     /// Gets the simple signatures of a manifest that the registry keeps.

@@ -1,10 +1,12 @@
 //! One request and its answer: whose connection, which credentials, which redirects, how often.
 //!
 //! ```text
-//! retrying ─▶ attempt ─▶ authorize (ping once; token from the cache or the realm)
+//! retrying ─▶ attempt ─▶ authorize (asked for once; token from the cache or the realm)
 //!                     └▶ follow ─▶ execute ─▶ the network
 //!                        (≤ 5 hops; credentials stay on their scheme, host and port)
 //! ```
+//! What a registry asks for is learnt from its first answer: to a ping, or, where there are no
+//! credentials that it might want to see first, to the first request itself.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,6 +18,7 @@ use config::auth::Credential;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use oci::{Digest, limits};
 use reqwest::Response;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::challenge::{self, Bearer, Challenge};
@@ -67,6 +70,25 @@ impl Ask {
     }
 }
 
+/// The first request to a registry, a GET without credentials.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Opening {
+    fn ping() -> Self {
+        Self {
+            path: "/v2/".to_owned(),
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
+/// What the first answer told, and the answer itself when it is what was asked for.
+type Found = (Reached, Option<Response>);
+
 /// The credentials of one request.
 #[derive(Debug)]
 enum Authorization {
@@ -103,7 +125,53 @@ impl Session {
 
     /// Returns how the registry was reached, and reaches it when it was not yet.
     pub(crate) async fn reach(&self) -> Result<&Reached> {
-        self.host.reached.get_or_try_init(|| self.find()).await
+        self.host
+            .reached
+            .get_or_try_init(|| async { Ok(self.find(None).await?.0) })
+            .await
+    }
+
+    /// Makes a first request without credentials, and returns its answer if it is what was asked
+    /// for. With credentials, or when the registry was reached before, nothing is done.
+    pub(crate) async fn open_with(&self, opening: &Opening) -> Result<Option<Response>> {
+        let mut answer = None;
+        if self.credential == Credential::Anonymous {
+            let kept = &mut answer;
+            let find = move || async move {
+                let (reached, response) = self.find(Some(opening)).await?;
+                *kept = response;
+                Ok(reached)
+            };
+            self.host.reached.get_or_try_init(find).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Tells whether the registry keeps signatures, which it says to a ping alone.
+    pub(crate) async fn keeps_signatures(&self) -> Result<bool> {
+        let reached = self.reach().await?;
+        self.ping(reached).await
+    }
+
+    /// Pings a registry that was reached otherwise, once.
+    async fn ping(&self, reached: &Reached) -> Result<bool> {
+        let ask = || async {
+            let (again, _) = self.try_scheme(reached.base.scheme(), None).await?;
+            if !again.challenges.is_empty() {
+                self.host.keep_challenges(&again.challenges);
+            }
+            Ok(again.keeps_signatures.get().copied().unwrap_or_default())
+        };
+        reached.keeps_signatures.get_or_try_init(ask).await.copied()
+    }
+
+    /// Returns what the registry asks for. That it answers those without credentials does not say
+    /// so to those with some: what is theirs may look as if it were not there.
+    async fn challenges(&self, reached: &Reached) -> Result<Vec<Challenge>> {
+        if self.credential != Credential::Anonymous {
+            self.ping(reached).await?;
+        }
+        Ok(self.host.challenges(reached))
     }
 
     /// Makes the URL of `path` at the registry.
@@ -116,19 +184,19 @@ impl Session {
     /// Finds out whether the registry speaks `https` or, where that is allowed, `http`.
     ///
     /// Both are tried at once, without credentials; `https` wins however late it answers.
-    async fn find(&self) -> Result<Reached> {
+    async fn find(&self, opening: Option<&Opening>) -> Result<Found> {
         if !self.host.insecure {
-            return self.try_scheme("https").await;
+            return self.try_scheme("https", opening).await;
         }
-        let mut https = pin!(self.try_scheme("https"));
-        let mut http = pin!(self.probe("http"));
+        let mut https = pin!(self.try_scheme("https", opening));
+        let mut http = pin!(self.probe("http", opening));
         let mut answered = None;
         let error = loop {
             tokio::select! {
                 biased;
                 plain = &mut http, if answered.is_none() => answered = Some(plain),
                 found = &mut https => match found {
-                    Ok(reached) => return Ok(reached),
+                    Ok(found) => return Ok(found),
                     Err(error) => break error,
                 }
             }
@@ -141,44 +209,70 @@ impl Session {
         let speaks_tls = speaks_http(&error) || matches!(error, RegistryError::HungUp { .. });
         let plain = match plain {
             // Who speaks TLS is not one who speaks plain http badly.
-            Err(plain) if plain.is_retryable() && !speaks_tls => self.try_scheme("http").await,
+            Err(plain) if plain.is_retryable() && !speaks_tls => {
+                self.try_scheme("http", opening).await
+            }
             plain => plain,
         };
         match plain {
-            Ok(reached) => Ok(reached),
+            Ok(found) => Ok(found),
             Err(plain) if speaks_http(&plain) => Err(plain),
             // Where neither answers, the first failure is the one that was configured for.
             Err(_) => Err(error),
         }
     }
 
-    async fn try_scheme(&self, scheme: &str) -> Result<Reached> {
-        self.retrying(|| self.probe(scheme)).await
+    async fn try_scheme(&self, scheme: &str, opening: Option<&Opening>) -> Result<Found> {
+        self.retrying(|| self.probe(scheme, opening)).await
     }
 
-    async fn probe(&self, scheme: &str) -> Result<Reached> {
+    /// Makes the first request by one scheme. An opening that is neither answered nor refused for
+    /// want of credentials says nothing of the registry: then it is pinged.
+    async fn probe(&self, scheme: &str, opening: Option<&Opening>) -> Result<Found> {
         let base = crate::name::base_url(scheme, &self.host.authority)?;
+        if let Some(opening) = opening {
+            let response = self.first_answer(&base, opening).await?;
+            match response.status() {
+                StatusCode::OK => {
+                    let reached = reached(&base, &response, Vec::new());
+                    return Ok((reached, Some(response)));
+                }
+                StatusCode::UNAUTHORIZED => {
+                    let challenges = challenges_of(&response)?;
+                    return Ok((reached(&base, &response, challenges), None));
+                }
+                _ => {}
+            }
+        }
+        let response = self.first_answer(&base, &Opening::ping()).await?;
+        let challenges = match response.status() {
+            StatusCode::OK => Vec::new(),
+            StatusCode::UNAUTHORIZED => challenges_of(&response)?,
+            _ => return Err(self.status_error(&Method::GET, response).await),
+        };
+        let reached = reached(&base, &response, challenges);
+        let header = response.headers().get(SIGNATURES_HEADER);
+        let keeps = header.is_some_and(|value| value == "1");
+        // It is new, so nobody has set it.
+        let _ = reached.keeps_signatures.set(keeps);
+        Ok((reached, None))
+    }
+
+    async fn first_answer(&self, base: &Url, opening: &Opening) -> Result<Response> {
         let mut url = base.clone();
-        url.set_path("/v2/");
-        let ask = Ask::new(Method::GET, url, None);
+        url.set_path(&opening.path);
+        let mut ask = Ask::new(Method::GET, url, None);
+        ask.headers = opening.headers.clone();
         let client = self.client(&ask.url, Peer::Registry)?;
-        let response = match self.execute(&client, &ask, &ask.url, None).await {
+        match self.execute(&client, &ask, &ask.url, None).await {
             // With TLS 1.3 a client certificate is refused after the handshake, by hanging up.
             Err(RegistryError::Broken { url, source, .. })
-                if scheme == "https" && !is_of_the_network(source.as_ref()) =>
+                if base.scheme() == "https" && !is_of_the_network(source.as_ref()) =>
             {
                 let shown = self.host.tls.client.is_some();
-                return Err(RegistryError::HungUp { url, shown, source });
+                Err(RegistryError::HungUp { url, shown, source })
             }
-            response => response?,
-        };
-        match response.status() {
-            StatusCode::OK => Ok(reached(&base, &response, Vec::new())),
-            StatusCode::UNAUTHORIZED => {
-                let challenges = challenges_of(&response)?;
-                Ok(reached(&base, &response, challenges))
-            }
-            _ => Err(self.status_error(&ask.method, response).await),
+            answer => answer,
         }
     }
 
@@ -248,12 +342,30 @@ impl Session {
         what: &'static str,
         limit: u64,
     ) -> Result<(HeaderMap, Vec<u8>)> {
-        self.retrying(|| async {
-            let response = self.attempt_for(ask, wanted).await?;
-            refuse_encoding(&response)?;
-            let headers = response.headers().clone();
-            let body = self.read_all(response, &ask.method, what, limit).await?;
-            Ok((headers, body))
+        self.fetch_from(None, ask, wanted, what, limit).await
+    }
+
+    /// As [`Self::fetch`], with the answer to the first try when it is there already.
+    pub(crate) async fn fetch_from(
+        &self,
+        mut first: Option<Response>,
+        ask: &Ask,
+        wanted: &[StatusCode],
+        what: &'static str,
+        limit: u64,
+    ) -> Result<(HeaderMap, Vec<u8>)> {
+        self.retrying(|| {
+            let first = first.take();
+            async move {
+                let response = match first {
+                    Some(response) => response,
+                    None => self.attempt_for(ask, wanted).await?,
+                };
+                refuse_encoding(&response)?;
+                let headers = response.headers().clone();
+                let body = self.read_all(response, &ask.method, what, limit).await?;
+                Ok((headers, body))
+            }
         })
         .await
     }
@@ -274,7 +386,7 @@ impl Session {
             return self.follow(ask, None).await;
         };
         let reached = self.reach().await?;
-        let asked = self.host.challenges(reached);
+        let asked = self.challenges(reached).await?;
         let mut authorization = self.authorize(reached, &asked, scopes).await?;
         let (mut upgraded, mut renewed) = (false, false);
         loop {
@@ -314,7 +426,7 @@ impl Session {
         scopes: &[String],
     ) -> Result<Option<(HeaderValue, Option<TokenKey>)>> {
         let reached = self.reach().await?;
-        let asked = self.host.challenges(reached);
+        let asked = self.challenges(reached).await?;
         Ok(match self.authorize(reached, &asked, scopes).await? {
             Authorization::None => None,
             Authorization::Fixed(header) => Some((header, None)),
@@ -541,10 +653,7 @@ fn reached(base: &Url, response: &Response, challenges: Vec<Challenge>) -> Reach
         base: base.clone(),
         challenges,
         scope,
-        keeps_signatures: response
-            .headers()
-            .get(SIGNATURES_HEADER)
-            .is_some_and(|value| value == "1"),
+        keeps_signatures: OnceCell::new(),
     }
 }
 

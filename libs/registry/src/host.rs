@@ -22,8 +22,8 @@ pub(crate) struct Reached {
     pub(crate) challenges: Vec<Challenge>,
     /// Where it is.
     pub(crate) scope: Option<Scope>,
-    /// Whether it keeps signatures itself.
-    pub(crate) keeps_signatures: bool,
+    /// Whether it keeps signatures itself, once it was pinged.
+    pub(crate) keeps_signatures: OnceCell<bool>,
 }
 
 /// A registry as all users of it in this process share it.

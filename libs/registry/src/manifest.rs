@@ -7,7 +7,7 @@ use oci::{Digest, MediaType, RawManifest, Tag, limits};
 use url::Url;
 
 use crate::error::{RegistryError, Result, quoted, redacted};
-use crate::exchange::{Ask, Session};
+use crate::exchange::{Ask, Opening, Session};
 use crate::name::check_repository;
 
 /// Which manifest of a repository.
@@ -116,11 +116,18 @@ impl Session {
 
     async fn get_manifest(&self, repo: &str, which: &TagOrDigest) -> Result<Fetched> {
         let _slot = self.slot().await?;
+        check_repository(repo)?;
+        let opening = Opening {
+            path: path(repo, which),
+            headers: HeaderMap::from_iter([(header::ACCEPT, ACCEPT)]),
+        };
+        let first = self.open_with(&opening).await?;
         let ask = self
             .manifest_request(Method::GET, repo, which, "pull")
             .await?;
+        let (wanted, limit) = (&[StatusCode::OK], limits::MANIFEST_BYTES);
         let (headers, bytes) = self
-            .fetch(&ask, &[StatusCode::OK], "manifest", limits::MANIFEST_BYTES)
+            .fetch_from(first, &ask, wanted, "manifest", limit)
             .await?;
         Ok(Fetched {
             media_type: media_type(&headers),
@@ -250,7 +257,7 @@ impl Session {
         actions: &str,
     ) -> Result<Ask> {
         check_repository(repo)?;
-        let url = self.url(&format!("/v2/{repo}/manifests/{which}")).await?;
+        let url = self.url(&path(repo, which)).await?;
         let reads = matches!(method, Method::GET | Method::HEAD);
         let mut ask = Ask::new(method, url, Some(vec![scope(repo, actions)]));
         if reads {
@@ -258,6 +265,10 @@ impl Session {
         }
         Ok(ask)
     }
+}
+
+fn path(repo: &str, which: &TagOrDigest) -> String {
+    format!("/v2/{repo}/manifests/{which}")
 }
 
 /// What registries answer to a DELETE that worked.

@@ -98,19 +98,19 @@ pub(crate) fn wanted(reference: &Reference) -> TagOrDigest {
     }
 }
 
-/// Where the signatures of a repository lie.
-pub(crate) enum Signatures {
-    /// With the registry itself.
-    Registry(Remote),
-    /// In files beside it.
-    Lookaside {
-        repository: Repository,
-        base: String,
-        client: Client,
-        tls: TlsFiles,
-    },
-    /// Nowhere.
-    None,
+/// Where the signatures of a repository lie: with the registry itself, in files beside it, or
+/// nowhere. The registry is asked when they are read.
+pub(crate) struct Signatures {
+    remote: Remote,
+    beside: Option<Beside>,
+}
+
+/// Signatures in files beside a registry.
+struct Beside {
+    repository: Repository,
+    base: String,
+    client: Client,
+    tls: TlsFiles,
 }
 
 impl Signatures {
@@ -123,19 +123,15 @@ impl Signatures {
         context: &Context,
         options: &EndpointOptions,
     ) -> Result<Self, ImageError> {
-        let keeps = remote.endpoint.keeps_signatures();
-        if keeps.map_err(|source| registry_failed("reaching", &remote.name, source))? {
-            return Ok(Self::Registry(remote.clone()));
-        }
         let repository = place.repository.clone();
         let there = Reference::new(
             repository.clone(),
             reference.tag().cloned(),
             reference.digest().copied(),
         );
-        Ok(match context.lookaside.read_base(&there) {
-            None => Self::None,
-            Some(base) => Self::Lookaside {
+        let beside = match context.lookaside.read_base(&there) {
+            None => None,
+            Some(base) => Some(Beside {
                 repository,
                 client: context.client()?,
                 tls: match web_host(&base) {
@@ -144,7 +140,11 @@ impl Signatures {
                     None => TlsFiles::default(),
                 },
                 base,
-            },
+            }),
+        };
+        Ok(Self {
+            remote: remote.clone(),
+            beside,
         })
     }
 
@@ -154,60 +154,58 @@ impl Signatures {
         name: &ImageName,
         manifest: &Digest,
     ) -> Result<Vec<Signature>, ImageError> {
-        match self {
-            Self::None => Ok(Vec::new()),
-            Self::Registry(remote) => {
-                let found =
-                    remote
-                        .endpoint
-                        .signatures(&remote.path, manifest)
-                        .map_err(|source| {
-                            registry_failed("reading signatures of", &remote.name, source)
-                        })?;
-                if found.len() > limits::SIGNATURES {
-                    return Err(ImageError::TooManySignatures {
-                        name: name.to_string(),
-                        limit: limits::SIGNATURES as u64,
-                        what: "entries",
-                    });
-                }
-                Ok(found.into_iter().map(Signature::Simple).collect())
-            }
-            Self::Lookaside {
-                repository,
-                base,
-                client,
-                tls,
-            } => read_lookaside(name, repository, base, (client, tls), manifest),
+        let Remote {
+            endpoint,
+            path,
+            name: registry,
+            ..
+        } = &self.remote;
+        let keeps = endpoint.keeps_signatures();
+        if !keeps.map_err(|source| registry_failed("reaching", registry, source))? {
+            return match &self.beside {
+                None => Ok(Vec::new()),
+                Some(beside) => beside.read(name, manifest),
+            };
         }
+        let found = endpoint
+            .signatures(path, manifest)
+            .map_err(|source| registry_failed("reading signatures of", registry, source))?;
+        if found.len() > limits::SIGNATURES {
+            return Err(ImageError::TooManySignatures {
+                name: name.to_string(),
+                limit: limits::SIGNATURES as u64,
+                what: "entries",
+            });
+        }
+        Ok(found.into_iter().map(Signature::Simple).collect())
     }
 }
 
-fn read_lookaside(
-    name: &ImageName,
-    repository: &Repository,
-    base: &str,
-    (client, tls): (&Client, &TlsFiles),
-    manifest: &Digest,
-) -> Result<Vec<Signature>, ImageError> {
-    let directory = base.strip_prefix("file://").map(Path::new);
-    read_numbered(name, |number| {
-        // One more than are taken is looked for, so that too many are an error.
-        let folder = lookaside::folder_path(repository, manifest);
-        let path = format!("{folder}/signature-{number}");
-        if let Some(directory) = directory {
-            return read_file(&directory.join(path));
-        }
-        if web_host(base).is_none() {
-            return Err(ImageError::LookasideScheme {
-                base: base.to_owned(),
-            });
-        }
-        let url = lookaside::url(base, &path);
-        client
-            .get_lookaside(&url, tls.clone(), limits::SIGNATURE_BYTES)
-            .map_err(|source| registry_failed("reading signature", &url, source))
-    })
+impl Beside {
+    fn read(&self, name: &ImageName, manifest: &Digest) -> Result<Vec<Signature>, ImageError> {
+        let Self {
+            repository,
+            base,
+            client,
+            tls,
+        } = self;
+        let directory = base.strip_prefix("file://").map(Path::new);
+        read_numbered(name, |number| {
+            // One more than are taken is looked for, so that too many are an error.
+            let folder = lookaside::folder_path(repository, manifest);
+            let path = format!("{folder}/signature-{number}");
+            if let Some(directory) = directory {
+                return read_file(&directory.join(path));
+            }
+            if web_host(base).is_none() {
+                return Err(ImageError::LookasideScheme { base: base.clone() });
+            }
+            let url = lookaside::url(base, &path);
+            client
+                .get_lookaside(&url, tls.clone(), limits::SIGNATURE_BYTES)
+                .map_err(|source| registry_failed("reading signature", &url, source))
+        })
+    }
 }
 
 /// Returns the host of a lookaside that is asked over the network, with its port.

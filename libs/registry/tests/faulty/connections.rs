@@ -6,15 +6,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use config::auth::Credential;
 use config::certs::TlsFiles;
-use registry::{Cancel, Client, ClientOptions, EndpointConfig, RegistryError, RegistryError as E};
+use oci::Tag;
+use registry::{
+    Cancel, Client, ClientOptions, EndpointConfig, RegistryError, RegistryError as E, TagOrDigest,
+};
 
 use crate::case::Call::{Blob, Login, Manifest};
 use crate::case::{Case, case, fine, first, get, is, run_all};
 use crate::common::debian::Certificates;
 use crate::common::script::{End, Reply, Script};
-use crate::common::{basic, impatient, insecure};
-use crate::content::{BLOB_BYTES, blob_path, content, cut_blob, ranged};
+use crate::common::{basic, impatient, insecure, manifest_json};
+use crate::content::{
+    BLOB_BYTES, MANIFEST, bearer, blob_path, content, cut_blob, manifest, ranged,
+};
 
 fn connections() -> Vec<Case> {
     let close = || Reply::Raw(Vec::new(), End::Close);
@@ -217,4 +223,79 @@ fn https_counts_also_when_it_says_no() {
     assert_eq!(error.status().map(|s| s.as_u16()), Some(404), "{error:?}");
     let over_tls = server.seen().iter().filter(|seen| seen.tls).count();
     assert_eq!(over_tls, 1);
+}
+
+#[test]
+fn the_first_request_without_credentials_is_the_wanted_one() {
+    let latest = TagOrDigest::Tag(Tag::parse("latest").unwrap());
+    for (answers, credential, pings, asked) in [
+        ("open", Credential::Anonymous, 0, 1),
+        ("token", Credential::Anonymous, 0, 2),
+        ("missing", Credential::Anonymous, 1, 2),
+        ("open", basic("u", "p"), 1, 1),
+    ] {
+        let server = Script::start(move |seen, _| match (answers, seen.target.as_str()) {
+            (_, "/v2/") => Reply::ok("{}").with("X-Registry-Supports-Signatures", "1"),
+            (_, "/token?service=s&scope=repository%3Ar%3Apull") => Reply::ok(r#"{"token":"t"}"#),
+            ("missing", _) => Reply::status(404),
+            ("token", _) if seen.header("authorization") != Some("Bearer t") => {
+                bearer(format!("http://{}/token", seen.header("host").unwrap()))
+            }
+            _ => manifest(&content().manifest),
+        });
+        let client = Client::new(impatient()).unwrap();
+        let endpoint = insecure(&client, &server.host(), credential);
+        match endpoint.manifest("r", &latest) {
+            Ok(raw) => assert_eq!(raw.bytes(), content().manifest),
+            Err(error) => assert!(answers == "missing" && error.is_not_found(), "{error:?}"),
+        }
+        let counts = || (server.count("GET", "/v2/"), server.count("GET", MANIFEST));
+        assert_eq!(counts(), (pings, asked), "{answers}");
+        // That is said to a ping alone, once.
+        for _ in 0..2 {
+            assert!(endpoint.keeps_signatures().unwrap());
+        }
+        assert_eq!(counts(), (1, asked), "{answers}");
+    }
+}
+
+#[test]
+fn https_counts_also_when_http_answers_the_first_request() {
+    let server = Script::start_tls(&Certificates::make(), |seen, _| match seen.tls {
+        true => manifest(&content().manifest),
+        false => manifest(&manifest_json(b"other", b"")),
+    });
+    let client = Client::new(impatient()).unwrap();
+    let latest = TagOrDigest::Tag(Tag::parse("latest").unwrap());
+    let raw = insecure(&client, &server.host(), Credential::Anonymous)
+        .manifest("r", &latest)
+        .unwrap();
+    assert_eq!(raw.bytes(), content().manifest);
+    assert_eq!(server.seen().iter().filter(|seen| seen.tls).count(), 1);
+}
+
+#[test]
+fn who_has_credentials_shows_them_where_others_needed_none() {
+    let server = Script::start(|seen, _| match seen.target.as_str() {
+        "/v2/" => Reply::status(401).with("WWW-Authenticate", "Basic realm=\"r\""),
+        "/v2/private/manifests/latest" if seen.header("authorization").is_none() => {
+            Reply::status(404)
+        }
+        _ => manifest(&content().manifest),
+    });
+    let client = Client::new(impatient()).unwrap();
+    let latest = TagOrDigest::Tag(Tag::parse("latest").unwrap());
+    let endpoint = |credential| insecure(&client, &server.host(), credential);
+    let anyone = endpoint(Credential::Anonymous);
+    anyone.manifest("r", &latest).unwrap();
+    assert_eq!(server.count("GET", "/v2/"), 0);
+    let somebody = endpoint(basic("u", "p"));
+    somebody.manifest("private", &latest).unwrap();
+    assert_eq!(server.count("GET", "/v2/"), 1);
+    assert!(
+        anyone
+            .manifest("private", &latest)
+            .unwrap_err()
+            .is_not_found()
+    );
 }
