@@ -206,18 +206,21 @@ impl<'a> Cursor<'a> {
         let mut value = String::new();
         let mut chars = self.rest.char_indices();
         while let Some((at, c)) = chars.next() {
-            match c {
+            let c = match c {
                 '"' => {
                     self.rest = &self.rest[at + 1..];
                     return Ok(value);
                 }
                 '\\' => match chars.next() {
-                    Some((_, escaped)) => value.push(escaped),
+                    Some((_, escaped)) => escaped,
                     None => break,
                 },
-                c if c.is_control() && c != '\t' => return Err("has a control character"),
-                c => value.push(c),
+                c => c,
+            };
+            if c.is_control() && c != '\t' {
+                return Err("has a control character");
             }
+            value.push(c);
         }
         Err("has a quoted text without end")
     }
@@ -300,6 +303,7 @@ mod tests {
             br#"Bearer realm="a" service="b""#,
             br#"Bearer realm="#,
             b"Bearer realm=\"a\x01b\"",
+            b"Bearer realm=\"a\\\x01b\"",
             br#"Bearer@realm="a""#,
             b"\xff\xfe",
             br#""Bearer" realm="a""#,
