@@ -314,6 +314,14 @@ fn privileged_life_of_a_container() {
         out.stdout, "100 101 101 200 1 /tmp /home/web CapPrm: 0000000000000000\n",
         "{out:?}"
     );
+    let capabilities = ["one", "/bin/sh", "-c", "grep CapEff /proc/self/status"];
+    let before = place.call("exec", &capabilities).stdout;
+    let added = ["--cap-add", "net_admin", "--cap-add", "CAP_SYS_TIME"];
+    let after = place.call("exec", &[&added[..], &capabilities].concat());
+    let bits = |text: &str| u64::from_str_radix(text.trim_start_matches("CapEff:").trim(), 16);
+    // net_admin is 12, sys_time 25.
+    let want = bits(&before).unwrap() | 1 << 12 | 1 << 25;
+    assert_eq!(bits(&after.stdout), Ok(want), "{before} {after:?}");
     let out = place.call("exec", &["--user", "nobody", "one", "/bin/true"]);
     assert!(
         out.status == 1 && out.stderr.contains("not in the image's /etc/passwd"),
@@ -334,6 +342,17 @@ fn privileged_life_of_a_container() {
         "{out:?}"
     );
     assert_eq!(place.call("list", &["-q"]).stdout, "");
+}
+
+#[test]
+fn privileged_run_writes_the_number_of_the_process() {
+    let Some(place) = Place::new() else { return };
+    let pid_file = place.dir.path().join("pid");
+    let flags = ["--pid-file", pid_file.to_str().unwrap(), "--pid", "host"];
+    let out = place.run("{}", &flags, "echo $$");
+    assert_eq!(out.status, 0, "{out:?}");
+    let pid = fs::read_to_string(&pid_file).unwrap();
+    assert_eq!(out.stdout.trim(), pid.trim());
 }
 
 #[test]

@@ -95,7 +95,12 @@ fn what_is_not_supported_is_refused_by_name() {
         );
         assert!(!world.path("never").exists());
     }
-    // Of no account for other transports than docker-daemon:, as in the original.
+}
+
+/// It is for docker-daemon: alone, as in the original.
+#[test]
+fn the_host_of_a_daemon_is_of_no_account() {
+    let Some(world) = World::new() else { return };
     let host = [
         "--src-daemon-host=unix:///x",
         "--dest-daemon-host",
