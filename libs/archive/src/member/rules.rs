@@ -103,7 +103,7 @@ pub enum Rule {
         field: &'static str,
     },
     /// A type flag that this reader does not know.
-    #[error("unknown type flag {}", *flag as char)]
+    #[error("unknown type flag {}", flag.escape_ascii())]
     UnknownType {
         /// The flag.
         flag: u8,

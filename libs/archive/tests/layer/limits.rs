@@ -1,6 +1,7 @@
 //! Limits, and what must be done with content.
 
 use archive::layer::{LayerError, LayerLimits, LayerReader, Rule};
+use archive::testing::RawHeader;
 
 use crate::{read, start};
 
@@ -87,5 +88,12 @@ fn errors_name_the_entry_and_show_nothing_raw() {
     assert_eq!(
         error.to_string(),
         "tar entry a\\x1b[2J/../b at byte 512: `..` in a path"
+    );
+    // A terminal may take this byte for the start of a command, as it does ESC [.
+    let tar = start().entry(&RawHeader::new(0x9b, "x"), b"").end();
+    let error = read(&tar, LayerLimits::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "tar entry x at byte 0: unknown type flag \\x9b"
     );
 }
