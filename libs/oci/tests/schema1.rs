@@ -179,6 +179,10 @@ fn histories_that_say_two_things_are_refused() {
         let schema1 = read(&document(&["", members]));
         assert!(schema1.to_open_config().is_err(), "{name}");
     }
+    // A member beside the one that the configuration gets.
+    let schema1 = read(&document(&["", r#""rOotfs":"a""#]));
+    let one = DiffId(Digest::sha256(&LAYER));
+    assert!(schema1.to_docker_config(&[one; 2]).is_err());
 }
 
 #[test]

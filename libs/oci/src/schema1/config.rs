@@ -92,6 +92,9 @@ impl Schema1 {
         };
         config.set("rootfs", &rootfs).map_err(refuse)?;
         config.set("history", &history).map_err(refuse)?;
-        config.to_go_bytes().map_err(refuse)
+        let bytes = config.to_go_bytes().map_err(refuse)?;
+        // The topmost entry may have had members that some readers take for those just set.
+        json::parse(&bytes, limits::CONFIG_BYTES).map_err(refuse)?;
+        Ok(bytes)
     }
 }
