@@ -449,6 +449,15 @@ mod tests {
     }
 
     #[test]
+    fn a_float_that_is_read_is_written_as_itself() {
+        for text in ["222222222222222222222222221e22", "0.1", "1e5", "-5e-324"] {
+            let value = parse(text.as_bytes(), MAX).unwrap();
+            assert_eq!(value.as_f64(), text.parse().ok());
+            assert_eq!(parse(value.to_string().as_bytes(), MAX).unwrap(), value);
+        }
+    }
+
+    #[test]
     fn numbers_with_fraction_or_exponent_are_no_integers() {
         for text in ["1.0", "1e2", "-1", "18446744073709551616", "\"1\"", "null"] {
             assert!(from_slice::<u64>(text.as_bytes(), MAX).is_err(), "{text}");
