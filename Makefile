@@ -29,7 +29,11 @@ test: ## all tests: unit, parity with the originals, privileged, end to end
 
 check: ## what must hold before a commit: format, lints, rows of crates, generated files
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --package fuzz --package seeds --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@# Nothing is linked, so any file stands for libFuzzer, which is C++ and takes long.
+	CUSTOM_LIBFUZZER_PATH=$(abspath fuzz/Cargo.toml) $(CARGO) check --manifest-path fuzz/Cargo.toml --workspace \
+	    --locked --quiet --target-dir $(TARGET)
 	$(CARGO) xtask depcheck
 	$(CARGO) xtask man --check
 	$(CARGO) xtask completions --check
@@ -75,4 +79,5 @@ soak: ## the slow ones: every kill point, many power cuts, older kernels
 	sh tests/qemu/kernels.sh $(TARGET)/debug/storetool $(TARGET)/qemu
 
 fuzz: ## each fuzz target for SECONDS (60)
+	@sh contrib/packages.sh fuzz
 	sh fuzz/run.sh $(or $(SECONDS),60)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a target of the Makefile needs, and only those that are missing.
 #
-#   packages.sh build|demo|test|bench|soak...
+#   packages.sh build|demo|test|bench|soak|fuzz...
 set -eu
 
 build="gcc libc6-dev cmake make pkg-config libssl-dev zlib1g-dev libclang-dev"
@@ -9,6 +9,8 @@ demo="mount util-linux docker-registry gnupg runc mmdebstrap pigz curl jq"
 test="$demo crun podman skopeo umoci apache2-utils busybox-static e2fsprogs btrfs-progs xfsprogs attr bzip2 xz-utils zstd openssl python3 strace util-linux uidmap golang-github-containers-common"
 bench="$test time"
 soak="$test qemu-system-x86 cpio kmod debian-archive-keyring"
+# libFuzzer is C++.
+fuzz="g++"
 
 wanted=
 for set in "$@"; do
@@ -18,6 +20,7 @@ for set in "$@"; do
     test) wanted="$wanted $build $test" ;;
     bench) wanted="$wanted $build $bench" ;;
     soak) wanted="$wanted $build $soak" ;;
+    fuzz) wanted="$wanted $build $fuzz" ;;
     *) echo "packages.sh: no such set: $set" >&2; exit 2 ;;
     esac
 done

@@ -9,6 +9,11 @@ seconds=${1:-60}
 # All of our code but libs/sys forbids unsafe, so no sanitizer: stable Rust will do, and more runs.
 sanitizer=none
 
+# Targets that need files make a directory, and do not end in a way that would remove it.
+scratch=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export TMPDIR="$scratch"
+
 cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-fuzz
 cargo run --quiet --manifest-path fuzz/seeds/Cargo.toml -- fuzz/corpus
 [ $# -gt 0 ] || set -- $(cargo fuzz list)

@@ -9,7 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use oci::media_type::Compression;
 
 fuzz_target!(|input: &[u8]| {
-    let limits = DecodeLimits { output_bytes: 4 << 20, ..DecodeLimits::default() };
+    let limits = DecodeLimits {
+        output_bytes: 4 << 20,
+        ..DecodeLimits::default()
+    };
     let mut decoder = Decoder::detecting(input, limits).expect("a decoder");
     let mut out = Vec::new();
     let result = decoder.read_to_end(&mut out);

@@ -14,7 +14,12 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     if let Some(chosen) = choose(index, &PlatformWanted::host()) {
-        assert!(index.manifests.iter().any(|entry| entry.digest == chosen.digest));
+        assert!(
+            index
+                .manifests
+                .iter()
+                .any(|entry| entry.digest == chosen.digest)
+        );
     }
     let again = RawManifest::parse(index.to_bytes(), Some(manifest.media_type()))
         .expect("what we write we read");

@@ -12,14 +12,22 @@ fuzz_target!(|input: &str| {
         assert_eq!(again.to_string(), printed);
         let path = reference.repository().path();
         assert!(!path.is_empty() && !path.contains("..") && !path.starts_with('/'));
-        assert!(path.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/')));
+        assert!(
+            path.bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/'))
+        );
         assert!(!reference.repository().host().contains('/'));
         let full = reference.with_default_tag();
         assert!(full.tag().is_some() || full.digest().is_some());
     }
     if let Ok(repository) = Repository::parse(input) {
         let printed = repository.to_string();
-        assert_eq!(Repository::parse(&printed).expect("what we print we read").to_string(), printed);
+        assert_eq!(
+            Repository::parse(&printed)
+                .expect("what we print we read")
+                .to_string(),
+            printed
+        );
     }
     if let Ok(tag) = Tag::parse(input) {
         assert_eq!(tag.as_str(), input);

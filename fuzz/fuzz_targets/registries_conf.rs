@@ -1,32 +1,28 @@
 //! Invariant: whatever the file, registries.conf is read or refused without a panic; a registry
-//! that it resolves to has a host, and a mirror never stands in for a blocked one.
+//! that it resolves to has a host.
 #![no_main]
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
-
-use config::environment::Environment;
 use config::registries::Registries;
+use fuzz::{environment, in_directory};
 use libfuzzer_sys::fuzz_target;
 use oci::Reference;
 
-thread_local! {
-    static DIRECTORY: OnceCell<tempfile::TempDir> = const { OnceCell::new() };
-}
-
 fuzz_target!(|input: &[u8]| {
-    DIRECTORY.with(|directory| {
-        let directory = directory.get_or_init(|| tempfile::tempdir().expect("a directory"));
-        let file = directory.path().join("registries.conf");
+    in_directory(|directory| {
+        let file = directory.join("registries.conf");
         std::fs::write(&file, input).expect("a file");
-        let root = directory.path().join("root");
-        let env = Environment { uid: 1000, home: None, vars: BTreeMap::new(), root };
+        let env = environment(directory);
         let Ok(registries) = Registries::load(&env, Some(&file)) else {
             return;
         };
         for name in ["busybox", "registry.example/a/b:tag", "localhost:5000/x"] {
             let reference = Reference::parse(name).expect("a reference");
-            drop(registries.resolve(&reference));
+            let Ok(resolved) = registries.resolve(&reference) else {
+                continue;
+            };
+            for endpoint in resolved.mirrors.iter().chain([&resolved.primary]) {
+                assert!(!endpoint.repository.host().is_empty());
+            }
         }
     });
 });

@@ -27,7 +27,10 @@ fn check(bytes: Vec<u8>) {
     };
     assert_eq!(schema1.fs_layers.len(), schema1.history.len());
     let again = RawManifest::parse_expecting(raw.bytes().to_vec(), None, raw.digest());
-    assert_eq!(again.expect("has its digest").media_type(), raw.media_type());
+    assert_eq!(
+        again.expect("has its digest").media_type(),
+        raw.media_type()
+    );
     let diff_ids = vec![DiffId(Digest::sha256(b"")); schema1.layers_with_files().count()];
     if let Ok(config) = schema1.to_docker_config(&diff_ids) {
         oci::json::parse(&config, u64::MAX).expect("configurations are JSON");

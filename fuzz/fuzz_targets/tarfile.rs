@@ -8,7 +8,10 @@ use archive::tarfile::{TarIndex, TarLimits};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: Vec<u8>| {
-    let limits = TarLimits { members: 1000, total_bytes: 1 << 32 };
+    let limits = TarLimits {
+        members: 1000,
+        total_bytes: 1 << 32,
+    };
     let Ok(index) = TarIndex::scan(input, limits) else {
         return;
     };
@@ -18,7 +21,8 @@ fuzz_target!(|input: Vec<u8>| {
         };
         if let Some(mut file) = index.open(name) {
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).expect("a member of a scanned archive");
+            file.read_to_end(&mut bytes)
+                .expect("a member of a scanned archive");
             assert_eq!(Some(bytes.len() as u64), index.size(name));
         }
     }

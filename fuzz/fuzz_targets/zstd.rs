@@ -12,7 +12,10 @@ use oci::media_type::Compression;
 const LIMIT: u64 = 4 << 20;
 
 fn inflate(input: &[u8], step: usize) -> Option<Vec<u8>> {
-    let limits = DecodeLimits { output_bytes: LIMIT, ..DecodeLimits::default() };
+    let limits = DecodeLimits {
+        output_bytes: LIMIT,
+        ..DecodeLimits::default()
+    };
     let mut decoder = Decoder::new(input, Compression::Zstd, limits).expect("a decoder");
     let mut out = Vec::new();
     let mut buffer = vec![0; step];

@@ -34,6 +34,9 @@ mod endpoint;
 mod error;
 mod exchange;
 mod floor;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod link;
 mod manifest;
