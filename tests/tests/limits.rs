@@ -60,7 +60,7 @@ impl Scene {
             ran.status == 1 && ran.stderr.contains(words),
             "{name}: want {words:?}, got {ran:?}"
         );
-        assert!(most > 0 && most <= MOST_KIB, "{name}: {most} KiB");
+        assert!(most <= MOST_KIB, "{name}: {most} KiB");
     }
 
     /// Runs a line of shell in the directory.
@@ -73,7 +73,7 @@ impl Scene {
 /// Runs a program; returns what it did and the most memory that it had, in KiB.
 ///
 /// The figure is that of `VmHWM`, read again and again until the end: that of wait4(2) counts what
-/// this test had when it forked.
+/// this test had when it forked. It is 0 when the program ended before it could be looked at.
 fn measure(mut command: Command) -> (Ran, u64) {
     let mut child = command
         .stdout(Stdio::piped())
@@ -133,7 +133,7 @@ fn what_unpacks_to_much_does_not_take_memory() {
         layer.diff_id = format!("sha256:{sum}");
         let (ran, most) = scene.pull(&Image::new().layer(layer));
         let digest = ran.clone().ok();
-        assert!(most > 0 && most <= MOST_KIB, "{name}: {most} KiB");
+        assert!(most <= MOST_KIB, "{name}: {most} KiB");
         let store = scene.path("store");
         let store = store.to_string_lossy();
         let size = run(

@@ -125,6 +125,8 @@ struct Faulty {
     /// The offsets that the blob was asked for from.
     asked: Arc<Mutex<Vec<usize>>>,
     connections: Arc<AtomicUsize>,
+    /// How much of the blob the client has read.
+    got: Arc<AtomicUsize>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -160,13 +162,16 @@ impl Faulty {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(AtomicUsize::new(0));
         let (log, count) = (Arc::clone(&asked), Arc::clone(&connections));
+        let got = Arc::<AtomicUsize>::default();
+        let read = Arc::clone(&got);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let (acceptor, log) = (acceptor.clone(), Arc::clone(&log));
+                let read = Arc::clone(&read);
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        connection(stream, act, log).await;
+                        connection(stream, act, log, read).await;
                     }
                 });
             }
@@ -176,6 +181,7 @@ impl Faulty {
             certificates,
             asked,
             connections,
+            got,
             _runtime: runtime,
         }
     }
@@ -183,27 +189,39 @@ impl Faulty {
     /// Reads the blob; returns how that ended, the offsets asked for, and the connections made.
     fn read(&self) -> (Result<(), RegistryError>, Vec<usize>, usize) {
         let endpoint = endpoint(patient(), &self.host, self.certificates.file("ca.pem"));
-        let result = read(&endpoint);
+        let result = read(&endpoint, &self.got);
         let asked = self.asked.lock().unwrap().clone();
         (result, asked, self.connections.load(Ordering::SeqCst))
     }
 }
 
-fn read(endpoint: &Endpoint) -> Result<(), RegistryError> {
+/// Reads the blob, telling how far it is.
+fn read(endpoint: &Endpoint, told: &AtomicUsize) -> Result<(), RegistryError> {
     let blob = blob();
     let digest = Digest::sha256(&blob);
     let mut reader = endpoint.blob("r", &digest, Some(blob.len() as u64))?;
     let mut got = Vec::new();
-    match reader.read_to_end(&mut got) {
-        Ok(_) => assert!(got == blob),
-        Err(error) => return Err(*error.into_inner().unwrap().downcast().unwrap()),
+    let mut buffer = vec![0; 65_536];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => got.extend_from_slice(&buffer[..count]),
+            Err(error) => return Err(*error.into_inner().unwrap().downcast().unwrap()),
+        }
+        told.store(got.len(), Ordering::SeqCst);
     }
+    assert!(got == blob);
     Ok(())
 }
 
 type Tls = tokio_rustls::server::TlsStream<tokio::net::TcpStream>;
 
-async fn connection(stream: Tls, act: fn(usize) -> Act, asked: Arc<Mutex<Vec<usize>>>) {
+async fn connection(
+    stream: Tls,
+    act: fn(usize) -> Act,
+    asked: Arc<Mutex<Vec<usize>>>,
+    got: Arc<AtomicUsize>,
+) {
     let mut http = h2::server::handshake(stream).await.unwrap();
     let (tell, mut told) = mpsc::unbounded_channel();
     loop {
@@ -245,7 +263,7 @@ async fn connection(stream: Tls, act: fn(usize) -> Act, asked: Arc<Mutex<Vec<usi
         if matches!(act, Act::Leave) {
             tell.send(Connection::Leave).unwrap();
         }
-        let tell = tell.clone();
+        let (tell, got) = (tell.clone(), Arc::clone(&got));
         tokio::spawn(async move {
             let blob = Bytes::from(blob());
             let mut head = Response::builder().header("content-length", blob.len() - offset);
@@ -269,8 +287,10 @@ async fn connection(stream: Tls, act: fn(usize) -> Act, asked: Arc<Mutex<Vec<usi
             };
             body.send_data(blob.slice(offset..offset + after), false)
                 .unwrap();
-            // What was sent has to leave before what throws away what has not.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            // What was sent has to be read before what throws away what has not.
+            while got.load(Ordering::SeqCst) < offset + after {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             match then {
                 None => body.send_reset(h2::Reason::INTERNAL_ERROR),
                 Some(then) => {
@@ -333,8 +353,8 @@ fn a_server_that_goes_away_is_asked_for_the_rest() {
 fn a_server_that_leaves_is_followed_by_another_connection() {
     let server = Faulty::start(|n| if n == 0 { Act::Leave } else { Act::Whole });
     let endpoint = endpoint(patient(), &server.host, server.certificates.file("ca.pem"));
-    read(&endpoint).unwrap();
-    read(&endpoint).unwrap();
+    read(&endpoint, &server.got).unwrap();
+    read(&endpoint, &server.got).unwrap();
     // It may finish what it began; what it does not is asked for on the other connection.
     let asked = server.asked.lock().unwrap();
     assert_eq!((asked.first(), asked.last()), (Some(&0), Some(&0)));
