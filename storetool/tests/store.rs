@@ -759,37 +759,16 @@ impl Registry {
             .output()
             .unwrap();
         fs::write(dir.join("htpasswd"), &htpasswd.stdout).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
         let dir = dir.display();
         let config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {dir}/registry}}}}\n\
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {dir}/registry}}}}\n\
              auth: {{htpasswd: {{realm: x, path: {dir}/htpasswd}}}}\n\
-             http: {{addr: '127.0.0.1:{port}', tls: {{certificate: {dir}/certs/ca.crt, key: {dir}/key.pem}}}}\n"
+             http: {{addr: '127.0.0.1:0', tls: {{certificate: {dir}/certs/ca.crt, key: {dir}/key.pem}}}}\n"
         );
-        fs::write(format!("{dir}/registry.yml"), config).unwrap();
-        let child = Command::new("docker-registry")
-            .args(["serve", &format!("{dir}/registry.yml")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let registry = Registry {
-            child,
-            host: format!("127.0.0.1:{port}"),
-        };
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                std::time::Instant::now() < end,
-                "the registry does not come up"
-            );
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        Some(registry)
+        let file = format!("{dir}/registry.yml");
+        fs::write(&file, config).unwrap();
+        let (child, host) = tests::registry::serve(Path::new(&file));
+        Some(Registry { child, host })
     }
 }
 

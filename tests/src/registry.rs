@@ -1,9 +1,10 @@
 //! A real registry on a free loopback port, ended when it is dropped.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -17,41 +18,20 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts a registry and waits until it answers.
-    ///
-    /// # Panics
-    /// When it does not within 20 seconds.
+    /// Starts a registry and waits until it listens.
     pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let port = free_port();
-        let host = format!("127.0.0.1:{port}");
         let configuration = dir.path().join("registry.yml");
         fs::write(
             &configuration,
             format!(
-                "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}/data}}\n  delete: {{enabled: true}}\nhttp: {{addr: \"{host}\"}}\n",
+                "version: 0.1\nstorage:\n  filesystem: {{rootdirectory: {}/data}}\n  delete: {{enabled: true}}\nhttp: {{addr: \"127.0.0.1:0\"}}\n",
                 dir.path().display()
             ),
         )
         .expect("a configuration");
-        let child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&configuration)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("docker-registry is installed");
-        let registry = Self { child, host, dir };
-        let start = Instant::now();
-        while TcpStream::connect(&registry.host).is_err() {
-            assert!(
-                start.elapsed() < Duration::from_secs(20),
-                "the registry does not answer"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        registry
+        let (child, host) = serve(&configuration);
+        Self { child, host, dir }
     }
 
     /// Returns the directory that the registry keeps its blobs in.
@@ -68,9 +48,36 @@ impl Drop for Registry {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
+/// Starts Debian's `docker-registry` and waits until it listens; returns its address.
+///
+/// The configuration says `addr: 127.0.0.1:0` and leaves the log as it is: a port that is chosen
+/// here could be taken by somebody else before the registry has it.
+///
+/// # Panics
+/// When it is not installed, or ends at once.
+pub fn serve(configuration: &Path) -> (Child, String) {
+    let mut child = Command::new("docker-registry")
+        .arg("serve")
+        .arg(configuration)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("docker-registry is installed");
+    let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut said = String::new();
+    let mut start = 0;
+    while log.read_line(&mut said).expect("a log") > 0 {
+        let address = said[start..]
+            .split_once("listening on ")
+            .and_then(|(_, address)| address.split(['"', ',']).next());
+        if let Some(address) = address.map(str::to_owned) {
+            // It must never wait for a reader of its log.
+            thread::spawn(move || io::copy(&mut log, &mut io::sink()));
+            return (child, address);
+        }
+        start = said.len();
+    }
+    let status = child.wait().expect("its status");
+    panic!("docker-registry ended with {status}: {said}");
 }

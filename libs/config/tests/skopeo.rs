@@ -8,11 +8,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command};
 
 use config::auth::{self, Credential};
 use config::lookaside::Lookaside;
@@ -41,30 +38,14 @@ fn registry(user: &str, password: &str) -> Registry {
         .output()
         .expect("htpasswd is installed");
     fs::write(directory.path().join("htpasswd"), htpasswd.stdout).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let host = format!("127.0.0.1:{port}");
     let here = directory.path().display();
     let yaml = format!(
         "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {here}/data}}}}\n\
-         http: {{addr: \"{host}\"}}\nauth: {{htpasswd: {{realm: r, path: {here}/htpasswd}}}}\n"
+         http: {{addr: \"127.0.0.1:0\"}}\nauth: {{htpasswd: {{realm: r, path: {here}/htpasswd}}}}\n"
     );
-    fs::write(directory.path().join("config.yml"), yaml).unwrap();
-    let process = Command::new("docker-registry")
-        .arg("serve")
-        .arg(directory.path().join("config.yml"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("docker-registry is installed");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while TcpStream::connect(&host).is_err() {
-        assert!(Instant::now() < deadline, "registry does not answer");
-        thread::sleep(Duration::from_millis(50));
-    }
+    let config = directory.path().join("config.yml");
+    fs::write(&config, yaml).unwrap();
+    let (process, host) = tests::registry::serve(&config);
     Registry {
         process,
         host,

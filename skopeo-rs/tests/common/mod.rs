@@ -2,10 +2,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use oci::Digest;
 use serde_json::{Value, json};
@@ -213,37 +211,22 @@ pub(crate) fn without_layers_data(text: &str) -> String {
 /// Starts a registry that keeps its files in `dir`; `top` and `http` are more of its
 /// configuration.
 pub(crate) fn start_registry(dir: &Path, top: &str, http: &str) -> (Child, u16) {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
     let config = dir.join("registry.yml");
     let storage = dir.join("registry");
     fs::write(
         &config,
         format!(
-            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
+            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
              compatibility: {{schema1: {{enabled: true}}}}\n\
-             http: {{addr: '127.0.0.1:{port}'{http}}}\n{top}",
+             http: {{addr: '127.0.0.1:0'{http}}}\n{top}",
             storage.display()
         ),
     )
     .unwrap();
-    let child = Command::new(REGISTRY)
-        .arg("serve")
-        .arg(&config)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let end = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < end, "the registry does not come up");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    (child, port)
+    let (child, address) = tests::registry::serve(&config);
+    let (_, port) = address.rsplit_once(':').unwrap();
+    (child, port.parse().unwrap())
 }
 
 /// `layout:one` has two layers, `layout:list` is a list of two platforms, the configuration of

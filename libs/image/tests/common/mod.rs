@@ -6,9 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use config::Environment;
@@ -189,41 +189,18 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn start() -> Self {
         let storage = tempfile::tempdir().unwrap();
-        for _ in 0..20 {
-            let port = std::net::TcpListener::bind("127.0.0.1:0")
-                .and_then(|listener| listener.local_addr())
-                .unwrap()
-                .port();
-            let config = storage.path().join("config.yml");
-            let text = format!(
-                "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp: {{addr: 127.0.0.1:{port}}}\ncompatibility: {{schema1: {{enabled: true}}}}\n",
-                storage.path().join("data").display()
-            );
-            std::fs::write(&config, text).unwrap();
-            let mut child = Command::new("docker-registry")
-                .arg("serve")
-                .arg(&config)
-                .stdout(Stdio::null())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let mut log = BufReader::new(child.stderr.take().unwrap());
-            let mut line = String::new();
-            while log.read_line(&mut line).unwrap() > 0 {
-                if line.contains("listening on") {
-                    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-                    let address = format!("127.0.0.1:{port}");
-                    return Self {
-                        child,
-                        address,
-                        _storage: storage,
-                    };
-                }
-                line.clear();
-            }
-            child.wait().unwrap();
+        let config = storage.path().join("config.yml");
+        let text = format!(
+            "version: 0.1\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp: {{addr: 127.0.0.1:0}}\ncompatibility: {{schema1: {{enabled: true}}}}\n",
+            storage.path().join("data").display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let (child, address) = tests::registry::serve(&config);
+        Self {
+            child,
+            address,
+            _storage: storage,
         }
-        panic!("docker-registry does not start");
     }
 
     pub(crate) fn name(&self, repository: &str) -> String {

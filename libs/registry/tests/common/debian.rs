@@ -35,7 +35,7 @@ pub enum Tls {
 /// A running registry; dropping it ends it.
 pub struct DebianRegistry {
     child: Child,
-    port: u16,
+    host: String,
     directory: TempDir,
 }
 
@@ -54,43 +54,19 @@ impl DebianRegistry {
         if setup.tls != Tls::Off {
             make_certificates(directory.path());
         }
-        // Somebody else may take the port in between; then the next one is tried.
-        let mut left = 5;
-        loop {
-            let port = TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .port();
-            let config = directory.path().join("config.yml");
-            fs::write(&config, configuration(setup, directory.path(), port)).unwrap();
-            let log = fs::File::create(directory.path().join("log")).unwrap();
-            let mut child = Command::new("docker-registry")
-                .arg("serve")
-                .arg(&config)
-                .stdin(Stdio::null())
-                .stdout(log.try_clone().unwrap())
-                .stderr(log)
-                .spawn()
-                .unwrap();
-            if came_up(&mut child, port) {
-                return Some(Self {
-                    child,
-                    port,
-                    directory,
-                });
-            }
-            let _ = child.kill();
-            let _ = child.wait();
-            left -= 1;
-            let log = fs::read_to_string(directory.path().join("log")).unwrap();
-            assert!(left > 0, "docker-registry did not start: {log}");
-        }
+        let config = directory.path().join("config.yml");
+        fs::write(&config, configuration(setup, directory.path())).unwrap();
+        let (child, host) = tests::registry::serve(&config);
+        Some(Self {
+            child,
+            host,
+            directory,
+        })
     }
 
     /// `HOST:PORT` of the registry.
     pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.host.clone()
     }
 
     /// Reads one of the files that were made for TLS: `ca.pem`, `client.pem`, `client.key`,
@@ -223,11 +199,11 @@ fn came_up(child: &mut Child, port: u16) -> bool {
     false
 }
 
-fn configuration(setup: &Setup, directory: &Path, port: u16) -> String {
+fn configuration(setup: &Setup, directory: &Path) -> String {
     let at = directory.display();
     let mut yaml = format!(
-        "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  delete:\n    \
-         enabled: true\n  filesystem:\n    rootdirectory: {at}/data\nhttp:\n  addr: 127.0.0.1:{port}\n  secret: x\n"
+        "version: 0.1\nlog:\n  accesslog:\n    disabled: true\nstorage:\n  delete:\n    \
+         enabled: true\n  filesystem:\n    rootdirectory: {at}/data\nhttp:\n  addr: 127.0.0.1:0\n  secret: x\n"
     );
     if setup.tls != Tls::Off {
         let who = if setup.tls == Tls::SelfSigned {

@@ -1,11 +1,8 @@
 //! Signatures under policies: does skopeo copy the image, and do we accept it?
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Child;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -183,36 +180,18 @@ struct Registry {
 
 impl Registry {
     fn start(root: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let address = format!("127.0.0.1:{port}");
         let config = root.join("registry.yml");
         let storage = root.join("registry");
         fs::write(
             &config,
             format!(
-                "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {address}\n",
+                "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",
                 storage.display()
             ),
         )
         .unwrap();
-        let child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let registry = Self { child, address };
-        let end = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(&registry.address).is_err() {
-            assert!(Instant::now() < end, "the registry does not listen");
-            thread::sleep(Duration::from_millis(50));
-        }
-        registry
+        let (child, address) = tests::registry::serve(&config);
+        Self { child, address }
     }
 }
 
