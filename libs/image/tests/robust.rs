@@ -684,7 +684,7 @@ fn uploads_that_stand_in_for_mounts_are_used_for_layers_that_change() {
     let mut context = context(root.path());
     // One for the download, one for the upload; an upload that waits has none left for either.
     context.client.max_connections_per_host = 2;
-    context.client.timeouts.slot = std::time::Duration::from_secs(3);
+    context.client.timeouts.slot = std::time::Duration::from_secs(30);
     let registry = Registry::start();
     let address = common::proxy_without_mounts(registry.address.clone());
     let layers: Vec<_> = (0..4)

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use common::debian::{DebianRegistry, Setup, Tls};
-use common::{basic, impatient, insecure, manifest_json, noise, patient};
+use common::{basic, insecure, manifest_json, noise, patient};
 use config::auth::Credential;
 use config::certs::TlsFiles;
 use oci::{Digest, MediaType, Tag};
@@ -164,7 +164,7 @@ fn plain() {
     let Some(server) = DebianRegistry::start(&Setup::default()) else {
         return;
     };
-    let client = Client::new(impatient()).unwrap();
+    let client = Client::new(patient()).unwrap();
     whole_life(&insecure(&client, &server.host(), Credential::Anonymous));
     let strict = client.endpoint(EndpointConfig {
         host: server.host(),
@@ -224,7 +224,7 @@ fn a_download_that_is_cut_five_times_resumes() {
     let Some(server) = DebianRegistry::start(&Setup::default()) else {
         return;
     };
-    let client = Client::new(impatient()).unwrap();
+    let client = Client::new(patient()).unwrap();
     let blob = noise(12_000_000, 5);
     let direct = insecure(&client, &server.host(), Credential::Anonymous);
     let (digest, size) = direct
@@ -307,7 +307,7 @@ fn passwords() {
     let Some(server) = DebianRegistry::start(&setup) else {
         return;
     };
-    let client = Client::new(impatient()).unwrap();
+    let client = Client::new(patient()).unwrap();
     for credential in [
         Credential::Anonymous,
         basic("alice", "wrong"),
@@ -334,7 +334,7 @@ fn certificates() {
     }) else {
         return;
     };
-    let client = Client::new(impatient()).unwrap();
+    let client = Client::new(patient()).unwrap();
     let ca = vec![server.file("ca.pem")];
     let pair = Some((server.file("client.pem"), server.file("client.key")));
     let endpoint = |insecure, ca_pem: &[Vec<u8>], client_pair: &Option<(Vec<u8>, Vec<u8>)>| {
@@ -376,7 +376,7 @@ fn a_certificate_that_is_its_own_authority() {
     }) else {
         return;
     };
-    let client = Client::new(impatient()).unwrap();
+    let client = Client::new(patient()).unwrap();
     let ping = |host: String, ca: &str| {
         client
             .endpoint(EndpointConfig {
