@@ -25,6 +25,7 @@ use sys::mount::MountAttr;
 use crate::{
     DriverKind, Store,
     error::{Result, StoreError},
+    in_use::Of,
     layout::sync_dir,
     lock::Kind,
     mount::{Mount, umount_busy},
@@ -180,6 +181,7 @@ impl Store {
         }
         let detached: OwnedFd = self.mount_detached(
             &container.tree,
+            &container.id,
             Some((&dir.join("upper"), &dir.join("work"))),
             MountAttr::empty(),
         )?;
@@ -207,7 +209,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::InUse`] while a process uses its root file system or something is mounted in
-    /// it. A file that can not be removed: then the container is gone, and [`Store::gc`] names what
+    /// it, also in another mount namespace. A file that can not be removed: then the container is gone, and [`Store::gc`] names what
     /// is left of it.
     pub fn remove_container(&self, wanted: &str) -> Result<ContainerRecord> {
         self.check_writable()?;
@@ -215,16 +217,15 @@ impl Store {
         let container = self.container(wanted)?;
         let dir = self.layout().container(&container.id);
         if self.is_mounted(&container.id)? {
+            // Its mount point is ours to free. Whoever has it elsewhere keeps it mounted here, too.
+            self.check_unused(&container, |of| *of == Of::Container(container.id.clone()))?;
             umount_busy(&dir.join("rootfs"))?;
         }
         // What is mounted there is somebody else's, and must not be emptied.
-        let by = mounts_in(&dir)?;
-        if !by.is_empty() {
-            return Err(StoreError::InUse {
-                what: format!("container {}", container.name),
-                by,
-            });
-        }
+        self.check_unused(
+            &container,
+            |of| matches!(of, Of::Container(id) | Of::Rootfs(id) if *id == container.id),
+        )?;
         // The staging directory is the trash here: it goes when it is dropped.
         let staging = Staging::create(self.layout())?;
         let to = staging.sub("container");
@@ -235,23 +236,23 @@ impl Store {
         Ok(container)
     }
 
+    fn check_unused(&self, container: &ContainerRecord, fits: impl Fn(&Of) -> bool) -> Result<()> {
+        let by = self.lasting_uses(&fits)?.by(&fits);
+        if by.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::InUse {
+            what: format!("container {}", container.name),
+            by,
+        })
+    }
+
     fn is_mounted(&self, id: &str) -> Result<bool> {
         Ok(self
             .mounts()?
             .iter()
             .any(|mount| mount.container.as_deref() == Some(id)))
     }
-}
-
-/// Lists in words what is mounted in the directory of a container.
-fn mounts_in(dir: &Path) -> Result<Vec<String>> {
-    let dir = fs::canonicalize(dir).map_err(StoreError::io("finding", dir))?;
-    let table =
-        sys::mountinfo::below(&dir).map_err(StoreError::io("reading", "/proc/self/mountinfo"))?;
-    Ok(table
-        .iter()
-        .map(|entry| format!("the mount {}", entry.mount_point.display()))
-        .collect())
 }
 
 /// Gives the upper directory what the root of the image has: overlayfs shows the upper one's.

@@ -28,6 +28,7 @@ use oci::{ChainId, DiffId, Digest};
 use crate::{
     Store,
     error::{Result, StoreError},
+    in_use::Of,
     layout::sync_dir,
     lock::{Held, Kind, LayerLocks},
     object::ObjectId,
@@ -111,12 +112,13 @@ impl Store {
                 .create(&trash)
                 .map_err(StoreError::io("creating", &trash))?;
             garbage.move_to(&trash, self)?;
-            self.clear_mount_points()?;
-            garbage.report()
+            let mut report = garbage.report();
+            report.notes.extend(self.clear_mount_points()?);
+            report
         };
         // Without its owner the trash is as any that was left behind.
         drop(owner);
-        report.notes = clear_abandoned(self.layout())?;
+        report.notes.extend(clear_abandoned(self.layout())?);
         Ok(report)
     }
 
@@ -233,11 +235,7 @@ impl Store {
         }
         for algorithm in ["sha256", "sha512"] {
             for path in list(&layout.root().join("blobs").join(algorithm))? {
-                let hex = path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .unwrap_or_default();
-                let digest = Digest::parse(&format!("{algorithm}:{hex}"));
+                let digest = Digest::parse(&format!("{algorithm}:{}", file_name(&path)));
                 if !digest.is_ok_and(|digest| live.blobs.contains(&digest)) {
                     garbage.blobs += 1;
                     garbage.add_content(path);
@@ -253,31 +251,22 @@ impl Store {
                 }
             }
         }
-        for path in list(&layout.vfs())? {
-            let hex = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+        let mut copies = list(&layout.vfs())?;
+        copies.retain(|path| {
+            let hex = file_name(path);
             let chain = Digest::parse(&format!("sha256:{hex}")).map(ChainId);
-            if !chain.is_ok_and(|chain| live.chains.contains(&chain))
-                && !self.is_mount_source(&path)?
-            {
-                garbage.copies += 1;
-                garbage.contents.push(path);
-            }
+            !chain.is_ok_and(|chain| live.chains.contains(&chain))
+        });
+        if !copies.is_empty() {
+            let uses = self.uses()?;
+            copies.retain(|path| {
+                let is_it = |of: &Of| matches!(of, Of::Copy(hex) if hex == file_name(path));
+                uses.placed && uses.by(is_it).is_empty()
+            });
         }
+        garbage.copies = copies.len() as u64;
+        garbage.contents.extend(copies);
         Ok(garbage)
-    }
-
-    /// Tells whether a copy is mounted, by anybody.
-    fn is_mount_source(&self, copy: &Path) -> Result<bool> {
-        let table =
-            sys::mountinfo::read().map_err(StoreError::io("reading", "/proc/self/mountinfo"))?;
-        // The table names it from the root of its file system, which may lie above ours.
-        let below = Path::new("vfs")
-            .join(copy.file_name().unwrap_or_default())
-            .join("root");
-        Ok(table.iter().any(|entry| entry.root.ends_with(&below)))
     }
 }
 
@@ -327,6 +316,13 @@ impl Garbage {
         self.links.iter().try_for_each(&mut take)?;
         self.contents.iter().try_for_each(&mut take)
     }
+}
+
+/// The last part of a path; empty when it is not UTF-8.
+fn file_name(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
 }
 
 /// Lists a directory, which may be missing.

@@ -14,6 +14,7 @@
 //! | `import`, [`transaction`] | one image arriving |
 //! | `merge`, `erofs` | layers into one tree, and its image; [`tree`] reads it without root or mount |
 //! | `driver`, [`mount`], [`container`] | root file systems |
+//! | `in_use` | who has some of it mounted |
 //! | [`gc`], [`fsck`], [`usage`] | removing, checking, counting |
 //!
 //! Formats, order of writes and crash points: `docs/formats/store.md`.
@@ -32,6 +33,7 @@ mod error;
 pub mod fsck;
 pub mod gc;
 mod import;
+mod in_use;
 mod layout;
 mod lock;
 mod merge;

@@ -17,6 +17,7 @@ use crate::{
     DriverKind, Store, checkout,
     driver::{self, TreeMount},
     error::{Result, StoreError},
+    in_use::{self, Of},
     lock::Kind,
     object::ObjectId,
     record::ImageRecord,
@@ -76,7 +77,7 @@ impl Store {
             notes,
         };
         let detached = match self.driver() {
-            DriverKind::Composefs => self.mount_detached(&image.tree, None, attributes)?,
+            DriverKind::Composefs => self.mount_detached(&image.tree, &id, None, attributes)?,
             DriverKind::Vfs => {
                 let notes = self.ensure_copy(&image.chain, &image.tree)?;
                 let root = self.vfs_root(&image.chain);
@@ -100,10 +101,11 @@ impl Store {
         Ok(mount(path, Vec::new()))
     }
 
-    /// Mounts a tree attached nowhere.
+    /// Mounts a tree attached nowhere, for the mount or container `id`.
     pub(crate) fn mount_detached(
         &self,
         tree: &ObjectId,
+        id: &str,
         upper: Option<(&Path, &Path)>,
         attributes: MountAttr,
     ) -> Result<std::os::fd::OwnedFd> {
@@ -111,7 +113,7 @@ impl Store {
         let (mount, _) = driver::mount_tree(&TreeMount {
             image: &self.objects().open(tree)?,
             objects: &layout.objects(),
-            source: format!("composefs:{tree}"),
+            source: in_use::source(tree, id),
             upper,
             verity: self.has_verity(),
             attributes,
@@ -245,6 +247,12 @@ impl Store {
                 wanted: wanted.to_owned(),
             })?;
         umount_busy(&mount.path)?;
+        let is_it = |of: &Of| matches!(of, Of::Mount(id) if *id == mount.id);
+        let uses = self.lasting_uses(is_it)?;
+        if uses.gap().is_some() || !uses.by(is_it).is_empty() {
+            // A collection removes the mount point when nobody else has it either.
+            return Ok(());
+        }
         fs::remove_dir(&mount.path).map_err(StoreError::io("removing", &mount.path))
     }
 
@@ -264,20 +272,37 @@ impl Store {
         Ok(mounts.len())
     }
 
-    /// Removes the directories below `mounts/` on which nothing is mounted. The caller holds the
-    /// commit lock exclusively, so nobody is about to mount there.
-    pub(crate) fn clear_mount_points(&self) -> Result<()> {
-        let mounted: Vec<String> = self.mounts()?.into_iter().map(|mount| mount.id).collect();
+    /// Removes the directories below `mounts/` on which nothing is mounted, by anybody: to remove
+    /// one ends the mounts of others on it. The caller holds the commit lock exclusively, so
+    /// nobody is about to mount there. Returns in words what stays though nobody is known to use
+    /// it.
+    pub(crate) fn clear_mount_points(&self) -> Result<Vec<String>> {
         let dir = self.layout().mounts();
-        for entry in fs::read_dir(&dir).map_err(StoreError::io("listing", &dir))? {
-            let entry = entry.map_err(StoreError::io("listing", &dir))?;
-            let name = entry.file_name();
-            if !mounted.iter().any(|id| name.to_str() == Some(id)) {
-                // A mount in another mount namespace keeps it busy; it goes next time.
-                let _ = fs::remove_dir(entry.path());
+        let points = fs::read_dir(&dir)
+            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+            .map_err(StoreError::io("listing", &dir))?;
+        let mut kept = Vec::new();
+        if points.is_empty() {
+            return Ok(kept);
+        }
+        let uses = self.uses()?;
+        let gap = uses.gap();
+        for point in points {
+            let path = point.path();
+            let is_it = |of: &Of| matches!(of, Of::Mount(id) if point.file_name() == **id);
+            if !uses.by(is_it).is_empty() {
+                continue;
+            }
+            match &gap {
+                Some(gap) => kept.push(format!("keeping {}: {gap}", path.display())),
+                None => {
+                    if let Err(error) = fs::remove_dir(&path) {
+                        kept.push(format!("removing {}: {error}", path.display()));
+                    }
+                }
             }
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// Mounts the erofs image of a tree alone, which has the metadata of its files but not their

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     driver::{self, Ways},
     error::{Result, StoreError},
+    in_use::Of,
     layout::{Layout, STORE_FORMAT, StoreFile, sync_dir, write_synced},
     lock::{Held, Kind, SHORT},
     object_file::{Objects, enable_verity},
@@ -415,12 +416,15 @@ impl Store {
             .filter(|container| container.image == found.manifest)
             .map(|container| format!("container {}", container.name))
             .collect();
-        by.extend(
-            self.mounts()?
-                .into_iter()
-                .filter(|mount| mount.image.as_ref() == Some(&found.manifest))
-                .map(|mount| format!("the mount {}", mount.path.display())),
-        );
+        // Another store may have the same image, but not the same mount.
+        let is_it = |of: &Of| match of {
+            Of::Mount(id) => {
+                id.split_once('.').map(|(hex, _)| hex) == Some(&found.manifest.hex())
+                    && self.layout().mounts().join(id).exists()
+            }
+            _ => false,
+        };
+        by.extend(self.lasting_uses(is_it)?.by(is_it));
         if !by.is_empty() {
             return Err(StoreError::InUse {
                 what: format!("image {}", found.manifest),

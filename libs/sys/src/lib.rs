@@ -14,6 +14,7 @@
 //! | [`xattr`] | extended attributes of files and symlinks |
 //! | [`mount`] | the file-descriptor based mount calls |
 //! | [`mountinfo`] | the table of mounts, parsed |
+//! | [`namespaces`] | the mounts of all mount namespaces |
 //! | [`loopdev`] | loop devices, for kernels whose erofs wants a block device |
 
 mod error;
@@ -22,6 +23,7 @@ pub mod lock;
 pub mod loopdev;
 pub mod mount;
 pub mod mountinfo;
+pub mod namespaces;
 pub mod open;
 pub mod stoppable;
 pub mod xattr;

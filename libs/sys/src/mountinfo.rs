@@ -14,6 +14,8 @@ pub struct MountEntry {
     pub id: u32,
     /// The id of the mount that it lies on.
     pub parent: u32,
+    /// The device of the file system, major and minor number.
+    pub device: (u32, u32),
     /// What part of the file system is mounted.
     pub root: PathBuf,
     /// Where it is mounted.
@@ -74,7 +76,8 @@ fn parse_line(line: &[u8]) -> Option<MountEntry> {
     let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
     let id = number(fields.next()?)?;
     let parent = number(fields.next()?)?;
-    fields.next()?;
+    let device = std::str::from_utf8(fields.next()?).ok()?.split_once(':')?;
+    let device = (device.0.parse().ok()?, device.1.parse().ok()?);
     let root = PathBuf::from(unescape(fields.next()?));
     let mount_point = PathBuf::from(unescape(fields.next()?));
     let options = text(fields.next()?);
@@ -87,6 +90,7 @@ fn parse_line(line: &[u8]) -> Option<MountEntry> {
     Some(MountEntry {
         id,
         parent,
+        device,
         root,
         mount_point,
         options,
@@ -130,6 +134,7 @@ mod tests {
         assert_eq!(mounts[0].kind, "ext3");
         assert_eq!(mounts[0].super_options, "rw,errors=continue");
         assert_eq!(mounts[1].source, "composefs:a\\b");
+        assert_eq!((mounts[0].device, mounts[1].device), ((98, 0), (0, 25)));
         assert_eq!((mounts[1].id, mounts[1].parent), (37, 36));
         assert!(parse(b"36 35 98:0 /mnt1\n").is_err());
     }

@@ -8,6 +8,7 @@ mod kit;
 mod memory;
 mod merge;
 mod mount;
+mod namespaces;
 mod stream;
 mod transaction;
 mod ways;
