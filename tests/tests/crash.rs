@@ -263,6 +263,141 @@ fn kill_at_100_points_odd() {
     kill_at_points(1);
 }
 
+/// Most calls at which one verb is killed.
+const VERB_POINTS: usize = 24;
+
+/// Kills a verb that changes the store at its calls, at all of them where they are few: the store
+/// opens and is clean, the first image is as it was, and the same verb then leaves what it leaves
+/// when nobody kills it. A killed one may have done its work: then `done` is what it says.
+fn kill_at_calls_of(before: &[&[&str]], verb: &[&str], done: Option<&str>) {
+    let scene = Scene::new();
+    let (base, store) = (
+        scene.dir.path().join("base"),
+        scene.dir.path().join("store"),
+    );
+    let second = manifest_digest(&scene.second);
+    let verb: Vec<&str> = verb
+        .iter()
+        .map(|word| if *word == SECOND { &second } else { *word })
+        .collect();
+    for (image, name) in [(&scene.first, "first"), (&scene.second, "second")] {
+        let digest = scene.run_pull(&base, image).ok();
+        storetool(&base, &["tag", &digest, name]).ok();
+    }
+    for command in before {
+        storetool(&base, command).ok();
+    }
+    let command: Vec<OsString> = [
+        ours("storetool").into(),
+        "--root".into(),
+        store.clone().into(),
+    ]
+    .into_iter()
+    .chain(verb.iter().map(OsString::from))
+    .collect();
+    scene.prepare(&store);
+    let first = storetool(&store, &["inspect", "first"]).ok();
+    let calls = faults::calls(&store, &command);
+    let want = state(&store);
+    let points = calls.len().min(VERB_POINTS);
+    for point in 0..points {
+        let call = &calls[calls.len() * point / points];
+        let when = format!(
+            "{verb:?} killed at call {} ({} {})",
+            call.number,
+            call.name,
+            call.path.display()
+        );
+        scene.prepare(&store);
+        let ran = faults::at(call.number, "kill", false, &store, &command);
+        assert!(matches!(ran.status, 0 | 137), "{when}: {}", ran.stderr);
+        scene.check(&store, &when);
+        assert_eq!(
+            storetool(&store, &["inspect", "first"]).ok(),
+            first,
+            "{when}"
+        );
+        let containers = storetool(&store, &["containers", "ls", "-q"]).ok();
+        let ids: Vec<&str> = containers.lines().collect();
+        assert_eq!(entries(&store.join("containers")), ids.len(), "{when}");
+        for id in ids {
+            assert_eq!(storetool(&store, &["diff", id]).ok(), "", "{when}: {id}");
+        }
+        let again = storetool(&store, &verb);
+        let is_done = done.is_some_and(|words| again.stderr.contains(words));
+        assert!(again.status == 0 || is_done, "{when}: {}", again.stderr);
+        assert_eq!(state(&store), want, "{when}: the same again");
+    }
+}
+
+fn storetool(store: &Path, args: &[&str]) -> Ran {
+    let root = [OsString::from("--root"), store.into()];
+    run(
+        "storetool",
+        root.into_iter().chain(args.iter().map(OsString::from)),
+    )
+}
+
+/// What users see of a store, and the names of all its files but those of containers and locks,
+/// of which each has its own.
+fn state(store: &Path) -> (Ran, Vec<PathBuf>) {
+    let mut files = Vec::new();
+    let mut dirs = vec![PathBuf::new()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(store.join(&dir)).expect("a directory") {
+            let entry = entry.expect("an entry");
+            let name = dir.join(entry.file_name());
+            if name == Path::new("containers") || name == Path::new("locks") {
+                continue;
+            }
+            if entry.file_type().expect("a type").is_dir() {
+                dirs.push(name.clone());
+            }
+            files.push(name);
+        }
+    }
+    files.sort();
+    (storetool(store, &["images", "--json"]), files)
+}
+
+/// Stands for the digest of the second image.
+const SECOND: &str = "SECOND";
+
+/// What `rm` and others say of what is gone already.
+const GONE: Option<&str> = Some("is not in the store");
+
+#[test]
+fn kill_tag_at_each_call() {
+    kill_at_calls_of(&[], &["tag", "second", "new:1", "first:old"], None);
+}
+
+#[test]
+fn kill_untag_at_each_call() {
+    kill_at_calls_of(&[], &["untag", "second"], GONE);
+}
+
+/// By its digest: a removal that was killed may have left the image without its names.
+#[test]
+fn kill_rm_at_each_call() {
+    kill_at_calls_of(&[], &["rm", SECOND], GONE);
+}
+
+#[test]
+fn kill_gc_at_some_calls() {
+    kill_at_calls_of(&[&["rm", "second"]], &["gc"], None);
+}
+
+#[test]
+fn kill_containers_create_at_each_call() {
+    kill_at_calls_of(&[], &["containers", "create", "second"], None);
+}
+
+#[test]
+fn kill_containers_rm_at_each_call() {
+    let create = ["containers", "create", "--name", "web", "second"];
+    kill_at_calls_of(&[&create], &["containers", "rm", "web"], GONE);
+}
+
 /// From some call on nothing can be written: the pull fails with the reason and leaves no trace.
 #[test]
 fn disk_full_from_any_call_on() {
