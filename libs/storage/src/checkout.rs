@@ -18,7 +18,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Gid, Mode, OFlags, SeekFrom, Timespec, Timestamps, Uid},
+    fs::{AtFlags, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, Uid},
     io::Errno,
 };
 
@@ -27,7 +27,7 @@ use crate::{
     tree::{Content, Entry, Kind, Meta, Tree},
 };
 
-/// What a checkout without root had to leave out.
+/// What a checkout had to leave out, without root or on a file system that can not keep it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     /// Files that belong to the caller instead of their owner.
@@ -36,6 +36,8 @@ pub(crate) struct LeftOut {
     pub(crate) devices: u64,
     /// Extended attributes.
     pub(crate) xattrs: u64,
+    /// Files with another time of change than the image says.
+    pub(crate) times: u64,
 }
 
 impl LeftOut {
@@ -61,7 +63,7 @@ impl LeftOut {
         left_out
     }
 
-    fn words(&mut self) -> [(&mut u64, &'static str); 3] {
+    fn words(&mut self) -> [(&mut u64, &'static str); 4] {
         [
             (
                 &mut self.owners,
@@ -69,6 +71,10 @@ impl LeftOut {
             ),
             (&mut self.devices, "devices were left out"),
             (&mut self.xattrs, "extended attributes were left out"),
+            (
+                &mut self.times,
+                "files have another time, as the file system can not keep theirs",
+            ),
         ]
     }
 }
@@ -267,16 +273,15 @@ impl Writer<'_> {
                 Err(error) if may_leave_out(self.privileged, error.errno()) => {
                     self.left_out.xattrs += 1;
                 }
-                Err(error) => {
-                    return Err(StoreError::sys("setting attributes of", self.full(path))(
-                        error,
-                    ));
-                }
+                Err(error) => return Err(StoreError::attribute(self.full(path), error)),
             }
         }
         let fail = || StoreError::errno("setting metadata of", self.full(path));
         rustix::fs::fchmod(fd, Mode::from_raw_mode(meta.mode)).map_err(fail())?;
-        rustix::fs::futimens(fd, &times(meta)).map_err(fail())
+        rustix::fs::futimens(fd, &times(meta)).map_err(fail())?;
+        let stat = rustix::fs::fstat(fd).map_err(fail())?;
+        self.left_out.times += u64::from(!has_time(&stat, meta));
+        Ok(())
     }
 
     /// As [`Writer::finish`] for what can not be opened.
@@ -300,11 +305,7 @@ impl Writer<'_> {
                 Err(error) if may_leave_out(self.privileged, error.errno()) => {
                     self.left_out.xattrs += 1;
                 }
-                Err(error) => {
-                    return Err(StoreError::sys("setting attributes of", self.full(path))(
-                        error,
-                    ));
-                }
+                Err(error) => return Err(StoreError::attribute(self.full(path), error)),
             }
         }
         let fail = || StoreError::errno("setting metadata of", self.full(path));
@@ -313,7 +314,10 @@ impl Writer<'_> {
             rustix::fs::chmodat(dir, name, Mode::from_raw_mode(meta.mode), AtFlags::empty())
                 .map_err(fail())?;
         }
-        rustix::fs::utimensat(dir, name, &times(meta), AtFlags::SYMLINK_NOFOLLOW).map_err(fail())
+        rustix::fs::utimensat(dir, name, &times(meta), AtFlags::SYMLINK_NOFOLLOW).map_err(fail())?;
+        let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail())?;
+        self.left_out.times += u64::from(!has_time(&stat, meta));
+        Ok(())
     }
 }
 
@@ -360,6 +364,12 @@ fn times(meta: &Meta) -> Timestamps {
         last_access: time,
         last_modification: time,
     }
+}
+
+/// Tells whether a file has the time that it was given: one that is out of the range of the file
+/// system, or too fine for it, becomes the next that it knows.
+pub(crate) fn has_time(stat: &Stat, meta: &Meta) -> bool {
+    (stat.st_mtime, stat.st_mtime_nsec) == (meta.mtime_secs, meta.mtime_nanos.into())
 }
 
 /// Undoes Linux's packing of a device number.

@@ -79,15 +79,14 @@ impl Store {
                 .create(&made)
                 .map_err(StoreError::io("creating", &made))?;
         }
-        match self.driver() {
+        let notes = match self.driver() {
             DriverKind::Composefs => {
                 let root = self.mount_metadata(&image.tree)?;
                 copy_root_metadata(&root, &dir.join("upper"))?;
+                Vec::new()
             }
-            DriverKind::Vfs => {
-                self.checkout(&image.tree, &dir.join("rootfs"))?;
-            }
-        }
+            DriverKind::Vfs => self.checkout(&image.tree, &dir.join("rootfs"))?.notes(),
+        };
         let manifest = image.manifest;
         let record = ContainerRecord {
             format: RECORD_FORMAT,
@@ -98,6 +97,7 @@ impl Store {
             tree: image.tree,
             created: new.now.clone(),
             labels: new.labels.clone(),
+            notes,
         };
         let path = dir.join("container.json");
         fs::write(&path, record::to_bytes(&record, &path)?)
@@ -174,7 +174,7 @@ impl Store {
             path: path.clone(),
             image: Some(container.image),
             container: Some(container.id.clone()),
-            notes: Vec::new(),
+            notes: container.notes,
         };
         if self.driver() == DriverKind::Vfs || self.is_mounted(&container.id)? {
             return Ok(mount);
@@ -272,7 +272,7 @@ fn copy_root_metadata(root: &fs::File, upper: &Path) -> Result<()> {
             .is_some_and(|name| name.starts_with("trusted."))
         {
             sys::xattr::lsetxattr(upper, &name, &value)
-                .map_err(StoreError::sys("setting attributes of", upper))?;
+                .map_err(|error| StoreError::attribute(upper.to_owned(), error))?;
         }
     }
     fs::set_permissions(upper, fs::Permissions::from_mode(meta.mode() & 0o7777)).map_err(fail())?;

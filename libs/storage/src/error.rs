@@ -11,6 +11,9 @@ use sys::SysError;
 
 use crate::object::ObjectId;
 
+/// Most bytes that one attribute takes (xattr(7)): where more are free, the disk is not full.
+const ATTRIBUTE_BYTES: u64 = 64 << 10;
+
 /// The result of work on the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -44,6 +47,15 @@ pub enum StoreError {
         free_inodes: u64,
         /// What the kernel said.
         source: io::Error,
+    },
+    /// A file has more extended attributes than the file system keeps with one file.
+    #[error(
+        "setting attributes of {}: the file system does not keep that many bytes of attributes",
+        path.display()
+    )]
+    Attributes {
+        /// Which file.
+        path: PathBuf,
     },
     /// A mount call failed.
     #[error("mounting")]
@@ -357,6 +369,19 @@ impl StoreError {
     ) -> impl FnOnce(SysError) -> Self {
         let make = Self::io(act, path);
         move |error| make(error.source)
+    }
+
+    /// Makes the error of an extended attribute that could not be set. The kernel says that the
+    /// disk is full also when one file alone has no room for more attributes.
+    pub(crate) fn attribute(path: PathBuf, error: SysError) -> Self {
+        let (free_bytes, free_inodes) = free_space_near(&path);
+        match error.source.kind() {
+            io::ErrorKind::ArgumentListTooLong => Self::Attributes { path },
+            io::ErrorKind::StorageFull if free_bytes > ATTRIBUTE_BYTES && free_inodes > 0 => {
+                Self::Attributes { path }
+            }
+            _ => Self::sys("setting attributes of", path)(error),
+        }
     }
 
     /// As [`StoreError::io`], for a call of rustix.

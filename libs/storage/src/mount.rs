@@ -43,15 +43,16 @@ pub struct Mount {
     pub image: Option<Digest>,
     /// The container whose root file system it is.
     pub container: Option<String>,
-    /// What it lacks, in words: a copy made without root has neither owners nor devices.
+    /// What it lacks, in words: a copy made without root has neither owners nor devices, and no
+    /// file system keeps everything.
     pub notes: Vec<String>,
 }
 
 impl Store {
     /// Mounts an image for looking: read-only, without set-id programs and devices.
     ///
-    /// With the driver `vfs` a copy is made first if there is none; without root the copy itself
-    /// is returned, and [`Mount::notes`] says what it lacks.
+    /// With the driver `vfs` a copy is made first if there is none, and [`Mount::notes`] says what
+    /// it lacks; without root the copy itself is returned.
     ///
     /// Crash points: an empty directory below `mounts/`, which a collection removes.
     ///
@@ -68,21 +69,23 @@ impl Store {
             attributes |= MountAttr::MOUNT_ATTR_NOEXEC;
         }
         let id = format!("{}.{}", image.manifest.hex(), unique());
-        let path = self.layout().mounts().join(&id);
-        let mount = |path: PathBuf, notes| Mount {
-            id: id.clone(),
-            path,
+        let mut mount = Mount {
+            path: self.layout().mounts().join(&id),
+            id,
             image: Some(image.manifest),
             container: None,
-            notes,
+            notes: Vec::new(),
         };
         let detached = match self.driver() {
-            DriverKind::Composefs => self.mount_detached(&image.tree, &id, None, attributes)?,
+            DriverKind::Composefs => {
+                self.mount_detached(&image.tree, &mount.id, None, attributes)?
+            }
             DriverKind::Vfs => {
-                let notes = self.ensure_copy(&image.chain, &image.tree)?;
+                mount.notes = self.ensure_copy(&image.chain, &image.tree)?;
                 let root = self.vfs_root(&image.chain);
                 if !rustix::process::geteuid().is_root() {
-                    return Ok(mount(root, notes));
+                    mount.path = root;
+                    return Ok(mount);
                 }
                 let detached = sys::mount::open_tree_clone(&root)?;
                 sys::mount::mount_setattr(std::os::fd::AsFd::as_fd(&detached), attributes)?;
@@ -93,12 +96,12 @@ impl Store {
         // and the image is looked up after it, or the mount.
         let _names = self.lock_names()?;
         self.image(&image.manifest.to_string())?;
-        fs::create_dir(&path).map_err(StoreError::io("creating", &path))?;
-        if let Err(error) = sys::mount::move_mount(&detached, &path) {
-            let _ = fs::remove_dir(&path);
+        fs::create_dir(&mount.path).map_err(StoreError::io("creating", &mount.path))?;
+        if let Err(error) = sys::mount::move_mount(&detached, &mount.path) {
+            let _ = fs::remove_dir(&mount.path);
             return Err(error.into());
         }
-        Ok(mount(path, Vec::new()))
+        Ok(mount)
     }
 
     /// Mounts a tree attached nowhere, for the mount or container `id`.
@@ -337,7 +340,7 @@ impl crate::Tree {
     /// Writes the directory at `path` and all that is in it as the directory `target`, which must
     /// not exist.
     ///
-    /// Returns what had to be left out without root, in words.
+    /// Returns what had to be left out, in words.
     ///
     /// # Errors
     /// [`StoreError::NoSuchPath`], [`StoreError::OtherType`], [`StoreError::Interrupted`] when

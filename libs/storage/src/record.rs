@@ -158,6 +158,9 @@ pub struct ContainerRecord {
     /// Free text by key, for whoever made the container.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What its copy of the tree lacks, in words; driver `vfs` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The word for `compression` in records.

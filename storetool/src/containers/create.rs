@@ -47,6 +47,9 @@ pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         })
         .with_context(|| format!("making a container of {}", args.image))
         .hint(|| "`storetool images` lists what is in the store")?;
+    for note in &container.notes {
+        term::program::say(&format!("storetool: note: {note}\n"));
+    }
     match args.json {
         true => Ok(term::json::print(&Container::of(&container, false))?),
         false => Ok(term::stdout::line(&container.id)?),

@@ -51,6 +51,8 @@ struct Container {
     created: String,
     mounted: bool,
     labels: BTreeMap<String, String>,
+    /// What its files lack, in words.
+    notes: Vec<String>,
 }
 
 impl Container {
@@ -62,6 +64,7 @@ impl Container {
             created: record.created.clone(),
             mounted,
             labels: record.labels.clone(),
+            notes: record.notes.clone(),
         }
     }
 }

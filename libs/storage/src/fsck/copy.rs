@@ -1,7 +1,7 @@
 //! Whether the copies of the driver `vfs` are still what their trees say.
 //!
-//! What a copy never had, by its own notes, is not missed: as many owners, devices and attributes
-//! as they name. A copy that no image and no container needs is garbage, and not looked at.
+//! What a copy never had, by its own notes, is not missed: as many owners, devices,
+//! attributes and times as they name. A copy that no image and no container needs is garbage, and not looked at.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -20,7 +20,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 use super::{BUFFER_BYTES, Check, Finding, chain_of, list, text};
 use crate::{
-    checkout::{LeftOut, unpack},
+    checkout::{LeftOut, has_time, unpack},
     error::Result,
     object::ObjectId,
     object_file::digest_of,
@@ -260,8 +260,7 @@ impl Copy<'_> {
         if !owner {
             self.differs(path, "its owner");
         }
-        let time = (stat.st_mtime, stat.st_mtime_nsec);
-        if time != (meta.mtime_secs, meta.mtime_nanos.into()) {
+        if !has_time(stat, meta) && !take(&mut self.notes.times) {
             self.differs(path, "its time");
         }
         match sys::xattr::llistxattr(here) {

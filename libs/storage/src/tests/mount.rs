@@ -335,6 +335,58 @@ fn trees_differ_where_layers_changed_them() {
     );
 }
 
+/// What the file system can not keep: ext4 knows no time after 2446, and has 4 KiB for attributes.
+#[test]
+fn what_a_copy_lacks_is_said_and_not_missed() {
+    let (_dir, store) = store();
+    let late = TarBuilder::new()
+        .pax(&[("mtime", b"32503680000")])
+        .file("late", b"x")
+        .end();
+    let (record, _) = pull(&store, &image_of(&[late]), "late").unwrap();
+    let mount = store
+        .mount_image(&record, &MountOptions::default())
+        .unwrap();
+    let new = NewContainer {
+        image: "late".to_owned(),
+        ..Default::default()
+    };
+    let container = store.create_container(&new).unwrap();
+    let there = walk(&mount.path)["late"].mtime.0;
+    let words = "1 files have another time, as the file system can not keep theirs";
+    let notes = match there {
+        32_503_680_000 => vec![],
+        _ => vec![words.to_owned()],
+    };
+    assert_eq!(mount.notes, notes);
+    assert_eq!(container.notes, notes);
+    let again = store.container(&container.id).unwrap();
+    assert_eq!(again.notes, notes);
+    assert_eq!(store.mount_container(&container.id).unwrap().notes, notes);
+    assert!(store.fsck(&Default::default()).unwrap().is_clean());
+    if is_root() {
+        store.umount(&mount.id).unwrap();
+    }
+
+    let many = TarBuilder::new()
+        .pax(&[("SCHILY.xattr.user.many", &[b'x'; 60_000])])
+        .file("many", b"x")
+        .end();
+    pull(&store, &image_of(&[many]), "many").unwrap();
+    let made = store.create_container(&NewContainer {
+        image: "many".to_owned(),
+        ..Default::default()
+    });
+    match made {
+        // XFS and others keep them, some know no such attributes.
+        Ok(container) => println!("not refused: {:?}", container.notes),
+        Err(error) => assert!(
+            matches!(&error, StoreError::Attributes { path } if path.ends_with("many")),
+            "{error}"
+        ),
+    }
+}
+
 /// A container with a file that can not be removed, and one in which something is mounted.
 #[test]
 fn what_can_not_be_removed_keeps_nobody_from_work() {
