@@ -384,7 +384,7 @@ _storetool() {
             return 0
             ;;
         storetool__subcmd__containers__subcmd__rm)
-            opts="-h --root --driver --help"
+            opts="-h --json --root --driver --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -450,7 +450,7 @@ _storetool() {
             return 0
             ;;
         storetool__subcmd__export)
-            opts="-o -q -h --output --quiet --progress --root --driver --help"
+            opts="-o -q -h --output --quiet --json --progress --root --driver --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1264,7 +1264,7 @@ _storetool() {
             return 0
             ;;
         storetool__subcmd__umount)
-            opts="-a -h --all --image --container --root --driver --help"
+            opts="-a -h --all --image --container --json --root --driver --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1286,7 +1286,7 @@ _storetool() {
             return 0
             ;;
         storetool__subcmd__untag)
-            opts="-h --root --driver --help"
+            opts="-h --json --root --driver --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

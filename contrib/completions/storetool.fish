@@ -102,6 +102,7 @@ none\t'Nothing'"
 complete -c storetool -n "__fish_storetool_using_subcommand export" -l root -d 'The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not root)' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand export" -l driver -d 'How root file systems are made: composefs or vfs' -r
 complete -c storetool -n "__fish_storetool_using_subcommand export" -s q -l quiet -d 'Print nothing but errors'
+complete -c storetool -n "__fish_storetool_using_subcommand export" -l json -d 'Print what was written as JSON (with --output FILE)'
 complete -c storetool -n "__fish_storetool_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c storetool -n "__fish_storetool_using_subcommand images" -l format -d 'Print each image by this Go template' -r
 complete -c storetool -n "__fish_storetool_using_subcommand images" -l root -d 'The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not root)' -r -F
@@ -126,6 +127,7 @@ complete -c storetool -n "__fish_storetool_using_subcommand tag" -l json -d 'Pri
 complete -c storetool -n "__fish_storetool_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c storetool -n "__fish_storetool_using_subcommand untag" -l root -d 'The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not root)' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand untag" -l driver -d 'How root file systems are made: composefs or vfs' -r
+complete -c storetool -n "__fish_storetool_using_subcommand untag" -l json -d 'Print what was taken away as JSON'
 complete -c storetool -n "__fish_storetool_using_subcommand untag" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c storetool -n "__fish_storetool_using_subcommand rm" -l root -d 'The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not root)' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand rm" -l driver -d 'How root file systems are made: composefs or vfs' -r
@@ -143,6 +145,7 @@ complete -c storetool -n "__fish_storetool_using_subcommand umount" -l driver -d
 complete -c storetool -n "__fish_storetool_using_subcommand umount" -s a -l all -d 'Unmount everything that is mounted'
 complete -c storetool -n "__fish_storetool_using_subcommand umount" -l image -d 'Take them for images, when containers have those names, too'
 complete -c storetool -n "__fish_storetool_using_subcommand umount" -l container -d 'Take them for containers, when images have those names, too'
+complete -c storetool -n "__fish_storetool_using_subcommand umount" -l json -d 'Print what was unmounted as JSON'
 complete -c storetool -n "__fish_storetool_using_subcommand umount" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c storetool -n "__fish_storetool_using_subcommand mounted" -l root -d 'The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not root)' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand mounted" -l driver -d 'How root file systems are made: composefs or vfs' -r
@@ -187,6 +190,7 @@ complete -c storetool -n "__fish_storetool_using_subcommand containers; and __fi
 complete -c storetool -n "__fish_storetool_using_subcommand containers; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c storetool -n "__fish_storetool_using_subcommand containers; and __fish_seen_subcommand_from rm" -l root -d 'The directory of the store (default /var/lib/storetool; ~/.local/share/storetool when not root)' -r -F
 complete -c storetool -n "__fish_storetool_using_subcommand containers; and __fish_seen_subcommand_from rm" -l driver -d 'How root file systems are made: composefs or vfs' -r
+complete -c storetool -n "__fish_storetool_using_subcommand containers; and __fish_seen_subcommand_from rm" -l json -d 'Print the removed containers as JSON'
 complete -c storetool -n "__fish_storetool_using_subcommand containers; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c storetool -n "__fish_storetool_using_subcommand containers; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a container of an image and print its id'
 complete -c storetool -n "__fish_storetool_using_subcommand containers; and __fish_seen_subcommand_from help" -f -a "ls" -d 'List containers, oldest first'

@@ -8,6 +8,7 @@ use image::name::{ImageName, LayoutImage, LayoutName, StoreName};
 use image::{CopyOptions, EndpointOptions, SinkOptions, open_sink, open_source};
 use jiff::Timestamp;
 use oci::Reference;
+use serde::Serialize;
 use signing::Policy;
 use storage::ImageRecord;
 use term::ProgressArgs;
@@ -43,13 +44,33 @@ pub(crate) struct Args {
     /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
+    /// Print what was written as JSON (with --output FILE)
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     progress: ProgressArgs,
 }
 
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Exported {
+    /// The digest of the image in the store.
+    image: String,
+    /// The digest of the image in the archive.
+    digest: String,
+    /// Its name there.
+    name: Option<String>,
+    output: PathBuf,
+}
+
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
-    if args.output == Path::new("-") && std::io::stdout().is_terminal() {
-        bail!("an archive is not for a terminal: use -o FILE, or a pipe");
+    if args.output == Path::new("-") {
+        if args.json {
+            bail!("with --json the archive goes to a file: use -o FILE");
+        }
+        if std::io::stdout().is_terminal() {
+            bail!("an archive is not for a terminal: use -o FILE, or a pipe");
+        }
     }
     let store = session.look()?;
     let record = find_image(&store, &args.image)?;
@@ -58,9 +79,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         text: record.manifest.to_string(),
         reference: None,
     });
+    let name = name(&args.image, &record);
     let destination = ImageName::OciArchive(LayoutName {
         path: args.output.clone(),
-        image: name(&args.image, &record).map(LayoutImage::Ref),
+        image: name.clone().map(LayoutImage::Ref),
     });
     let shown = args.progress.progress.shown(args.quiet);
     let report = match shown {
@@ -84,8 +106,16 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
             )?)
         });
     progress.finish();
-    exported.with_context(|| format!("exporting {}", args.image))?;
-    Ok(())
+    let exported = exported.with_context(|| format!("exporting {}", args.image))?;
+    match args.json {
+        true => Ok(term::json::print(&Exported {
+            image: record.manifest.to_string(),
+            digest: exported.digest.to_string(),
+            name,
+            output: args.output.clone(),
+        })?),
+        false => Ok(()),
+    }
 }
 
 /// The name that the image has in the archive: the one it was asked for by, else its first.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use term::Explain as _;
 
-use crate::mount::{Meant, meant};
+use crate::mount::{Meant, Mounted, meant};
 use crate::session::Session;
 
 const AFTER_HELP: &str = "\
@@ -38,13 +38,17 @@ pub(crate) struct Args {
     /// Take them for containers, when images have those names, too
     #[arg(long)]
     container: bool,
+    /// Print what was unmounted as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let store = session.change_existing()?;
+    let before = store.mounts()?;
     let mut failures = Vec::new();
     if args.all {
-        for mount in store.mounts()? {
+        for mount in &before {
             let done = match &mount.container {
                 Some(container) => store.umount_container(container),
                 None => store.umount(&mount.id),
@@ -56,6 +60,15 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         if let Err(error) = umount(&store, what, args) {
             failures.push(error);
         }
+    }
+    if args.json {
+        let after = store.mounts()?;
+        let gone: Vec<Mounted> = before
+            .into_iter()
+            .filter(|mount| !after.contains(mount))
+            .map(Mounted::of)
+            .collect();
+        term::json::print(&gone)?;
     }
     session.fail_last(failures)
 }

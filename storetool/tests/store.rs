@@ -258,7 +258,14 @@ fn images_are_listed_named_and_removed() {
             "r.example/x:latest"
         ])
     );
-    world.out(&["untag", "app:stable"]);
+    // What is no name does not keep the rest.
+    let output = world.run(&["untag", "--json", "app:nosuch", "app:stable"]);
+    assert_eq!(output.status.code(), Some(1));
+    let untagged: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        untagged,
+        json!([{"name": "docker.io/library/app:stable", "image": one}])
+    );
     world.fails(&["untag", "app:stable"], 1);
     let formatted = world.out(&["images", "--format", "{{.Digest}} {{join .Names \",\"}}"]);
     assert!(formatted.contains(&format!(
@@ -426,6 +433,9 @@ fn containers_have_changes_of_their_own() {
     world.out(&["umount", "web"]);
     assert_eq!(world.out(&["containers", "rm", "web"]), format!("{id}\n"));
     world.fails(&["containers", "rm", "web"], 1);
+    let other_id = other["id"].as_str().unwrap();
+    let removed = world.json(&["containers", "rm", "--json", other_id]);
+    assert_eq!(removed, json!([other]));
 }
 
 #[test]
@@ -464,7 +474,7 @@ fn privileged_images_are_mounted_and_unmounted() {
     assert!(world.out(&["mounted"]).contains(root));
     world.fails(&["rm", "app:1"], 1);
     world.out(&["mount", "--image", "app:1"]);
-    world.out(&["umount", root]);
+    assert_eq!(world.json(&["umount", "--json", root]), mounted);
     world.out(&["umount", "--image", "app:1"]);
     world.out(&["mount", "app:1"]);
     world.out(&["umount", "--all"]);
@@ -499,6 +509,9 @@ fn archives_go_out_and_come_in_through_pipes() {
     assert!(imported.status.success(), "{}", text(&imported.stderr));
     let imported: Value = serde_json::from_slice(&imported.stdout).unwrap();
     assert_ne!(imported["image"]["digest"], two);
+    let exported = world.json(&["export", "-q", "--json", "-o", "two.tar", "app:2"]);
+    assert_eq!(exported["image"], two);
+    assert_eq!(exported["digest"], imported["image"]["digest"]);
     assert_eq!(imported["layers_fetched"], 0);
     assert_eq!(world.out(&["diff", "app:2", "back:1"]), "");
 
@@ -515,7 +528,14 @@ fn archives_go_out_and_come_in_through_pipes() {
         "app:1",
         "oci:layout:one",
     ]);
-    world.out(&["export", "-q", "-o", "one.tar", "app:1"]);
+    let exported = world.json(&["export", "--json", "-o", "one.tar", "app:1"]);
+    assert_eq!(
+        exported,
+        json!({
+            "image": one, "digest": one, "name": "docker.io/library/app:1", "output": "one.tar",
+        })
+    );
+    world.fails(&["export", "--json", "app:1"], 1);
     world.out(&["rm", "app:1"]);
     assert_eq!(
         world.out(&["import", "-q", "--name", "app:1", "one.tar"]),

@@ -377,25 +377,24 @@ impl Store {
         self.image(&found.manifest.to_string())
     }
 
-    /// Removes a name; the image stays.
+    /// Removes a name; the image stays. Returns the digest of its manifest.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::ReadOnly`], failures of the file system.
-    pub fn untag(&self, name: &Reference) -> Result<()> {
+    pub fn untag(&self, name: &Reference) -> Result<Digest> {
         self.check_writable()?;
         let _lock = self.lock_names()?;
         let name = name.with_default_tag().to_string();
         let path = self.layout().name_record(&name);
-        match fs::remove_file(&path) {
-            Ok(()) => sync_dir(&self.layout().name_records()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(StoreError::NotFound {
-                    kind: "image",
-                    wanted: name,
-                })
-            }
-            Err(error) => Err(StoreError::io("removing", path)(error)),
-        }
+        let Some(record) = record::read::<NameRecord>(&path)? else {
+            return Err(StoreError::NotFound {
+                kind: "image",
+                wanted: name,
+            });
+        };
+        fs::remove_file(&path).map_err(StoreError::io("removing", path))?;
+        sync_dir(&self.layout().name_records())?;
+        Ok(record.image)
     }
 
     /// Removes an image with all its names. Its content goes with the next [`Store::gc`].

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use term::Explain as _;
 
+use super::Container;
 use crate::session::Session;
 
 const AFTER_HELP: &str = "\
@@ -25,11 +26,14 @@ pub(super) struct Args {
     /// The containers, by name or id
     #[arg(required = true)]
     container: Vec<String>,
+    /// Print the removed containers as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let store = session.change_existing()?;
-    let mut removed = String::new();
+    let mut removed = Vec::new();
     let mut failures = Vec::new();
     for wanted in &args.container {
         match store
@@ -37,13 +41,25 @@ pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
             .with_context(|| format!("removing container {wanted}"))
             .hint(|| "`storetool containers ls` lists the containers")
         {
-            Ok(container) => {
-                removed.push_str(&container.id);
-                removed.push('\n');
-            }
+            Ok(container) => removed.push(container),
             Err(error) => failures.push(error),
         }
     }
-    term::stdout::write_all(removed.as_bytes())?;
+    match args.json {
+        true => {
+            let removed: Vec<_> = removed
+                .iter()
+                .map(|container| Container::of(container, false))
+                .collect();
+            term::json::print(&removed)?;
+        }
+        false => {
+            let lines: String = removed
+                .iter()
+                .map(|container| format!("{}\n", container.id))
+                .collect();
+            term::stdout::write_all(lines.as_bytes())?;
+        }
+    }
     session.fail_last(failures)
 }
