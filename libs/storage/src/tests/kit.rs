@@ -28,11 +28,16 @@ pub(crate) fn image_of(tars: &[Vec<u8>]) -> TestImage {
 
 /// An image whose configuration names the diff ids that `claim` makes up.
 pub(crate) fn image_claiming(tars: &[Vec<u8>], claim: impl Fn(&[u8]) -> Digest) -> TestImage {
-    let blobs: Vec<Vec<u8>> = tars
+    let blobs = tars
         .iter()
         .map(|tar| zstd::encode_all(tar.as_slice(), 1).unwrap())
         .collect();
-    let diff_ids: Vec<DiffId> = tars.iter().map(|tar| DiffId(claim(tar))).collect();
+    let diff_ids = tars.iter().map(|tar| DiffId(claim(tar))).collect();
+    image_with(diff_ids, blobs)
+}
+
+/// An image of layers that were compressed already.
+pub(crate) fn image_with(diff_ids: Vec<DiffId>, blobs: Vec<Vec<u8>>) -> TestImage {
     let config = serde_json::to_vec(&serde_json::json!({
         "architecture": "amd64", "os": "linux", "created": "2024-01-02T03:04:05Z",
         "config": {}, "rootfs": {"type": "layers", "diff_ids": diff_ids},

@@ -1,16 +1,18 @@
 //! What may enter, what is shared, what a collection leaves, and who waits for whom.
 
 use std::{
+    fs,
     io::Read,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use archive::testing::TarBuilder;
-use oci::{Compression, Digest, RawManifest, Reference};
+use oci::{Compression, DiffId, Digest, RawManifest, Reference};
 use tempfile::TempDir;
 
 use super::kit::{
-    TestImage, content, files_below, image_claiming, image_of, is_root, new_image, pull, store,
+    TestImage, content, files_below, image_claiming, image_of, image_with, is_root, new_image,
+    pull, store,
 };
 use crate::{
     GcOptions, MountOptions, NewContainer, Store, StoreError, StoreOptions, object::ObjectId,
@@ -312,6 +314,69 @@ fn kept_blobs_come_back_and_go() {
     store.remove_image("a").unwrap();
     store.gc(&GcOptions::default()).unwrap();
     assert!(store.kept_blob(&image.wanted[0].blob).unwrap().is_none());
+}
+
+/// One layer, compressed in two ways.
+#[test]
+fn two_blobs_of_one_layer_are_both_kept() {
+    let (_dir, store) = store();
+    let tar = layer(1);
+    let diff_id = DiffId(Digest::sha256(&tar));
+    let (head, tail) = tar.split_at(1000);
+    let in_one = zstd::encode_all(tar.as_slice(), 1).unwrap();
+    let in_two = [head, tail].map(|half| zstd::encode_all(half, 1).unwrap());
+    let image = image_with(vec![diff_id; 2], vec![in_one, in_two.concat()]);
+    let begin = || store.begin(&image.wanted, &|_| {}).unwrap();
+    assert_eq!(begin().missing(), [0]);
+    let transaction = begin().keep_blobs(true);
+    assert_eq!(transaction.missing(), [0, 1]);
+    for (place, blob) in image.blobs.iter().enumerate() {
+        transaction
+            .import_layer(place, blob.as_slice(), Compression::Zstd, &|_| {})
+            .unwrap();
+    }
+    transaction.commit(new_image(&image, "a")).unwrap();
+    assert_eq!(store.layers().unwrap().len(), 1);
+    assert!(begin().keep_blobs(true).missing().is_empty());
+    store.gc(&GcOptions::default()).unwrap();
+    for (wanted, blob) in image.wanted.iter().zip(&image.blobs) {
+        let mut kept = Vec::new();
+        let mut file = store.kept_blob(&wanted.blob).unwrap().unwrap();
+        file.read_to_end(&mut kept).unwrap();
+        assert_eq!(kept, *blob);
+        let layer = store.layer_by_blob(&wanted.blob).unwrap().unwrap();
+        assert_eq!(layer.diff_id, diff_id);
+    }
+    assert!(store.fsck(&Default::default()).unwrap().is_clean());
+    store.remove_image("a").unwrap();
+    store.gc(&GcOptions::default()).unwrap();
+    for wanted in &image.wanted {
+        assert!(store.kept_blob(&wanted.blob).unwrap().is_none());
+    }
+}
+
+/// Whoever signed for an image did so, also when nobody is asked the next time.
+#[test]
+fn a_pull_without_a_signer_keeps_the_verdict_that_has_one() {
+    let (_dir, store) = store();
+    let image = image_of(&[layer(1)]);
+    pull(&store, &image, "a").unwrap();
+    let path = store.layout().image_record(image.manifest.digest());
+    let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    record["verdict"] = serde_json::json!({
+        "scope": "docker: r.example/app",
+        "requirements": ["signedBy"],
+        "signatures": [
+            {"index": 0, "signer": "A".repeat(40), "docker_reference": "r.example/app:1"},
+        ],
+    });
+    fs::write(&path, record.to_string()).unwrap();
+    let before = store.image("a").unwrap();
+    assert!(before.verdict.signer().is_some());
+    let (after, _) = pull(&store, &image, "b").unwrap();
+    assert_eq!(after.verdict, before.verdict);
+    assert_eq!(store.image("b").unwrap().verdict, before.verdict);
+    assert!(store.fsck(&Default::default()).unwrap().is_clean());
 }
 
 #[test]
