@@ -161,7 +161,8 @@ impl Store {
     /// Mounts the root file system of a container, writable; one that is mounted stays as it is.
     ///
     /// # Errors
-    /// [`StoreError::NoComposefs`], failures of the kernel.
+    /// [`StoreError::NoComposefs`], [`StoreError::InUse`] when it is mounted elsewhere alone, also in
+    /// another mount namespace; failures of the kernel.
     pub fn mount_container(&self, wanted: &str) -> Result<Mount> {
         self.check_writable()?;
         let _commit = self.lock_commit(Kind::Shared)?;
@@ -174,11 +175,13 @@ impl Store {
             path: path.clone(),
             image: Some(container.image),
             container: Some(container.id.clone()),
-            notes: container.notes,
+            notes: container.notes.clone(),
         };
         if self.driver() == DriverKind::Vfs || self.is_mounted(&container.id)? {
             return Ok(mount);
         }
+        // What two overlays with one upper directory show is undefined.
+        self.check_unused(&container, |of| of.is_of_container(&container.id))?;
         let detached: OwnedFd = self.mount_detached(
             &container.tree,
             &container.id,
@@ -209,8 +212,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::InUse`] while a process uses its root file system or something is mounted in
-    /// it, also in another mount namespace. A file that can not be removed: then the container is gone, and [`Store::gc`] names what
-    /// is left of it.
+    /// it, also in another mount namespace. A file that can not be removed: then the container is
+    /// gone, and [`Store::gc`] names what is left of it.
     pub fn remove_container(&self, wanted: &str) -> Result<ContainerRecord> {
         self.check_writable()?;
         let names = self.lock_names()?;
@@ -222,10 +225,7 @@ impl Store {
             umount_busy(&dir.join("rootfs"))?;
         }
         // What is mounted there is somebody else's, and must not be emptied.
-        self.check_unused(
-            &container,
-            |of| matches!(of, Of::Container(id) | Of::Rootfs(id) if *id == container.id),
-        )?;
+        self.check_unused(&container, |of| of.is_of_container(&container.id))?;
         // The staging directory is the trash here: it goes when it is dropped.
         let staging = Staging::create(self.layout())?;
         let to = staging.sub("container");

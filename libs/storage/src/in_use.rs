@@ -41,6 +41,13 @@ pub(crate) enum Of {
     Copy(String),
 }
 
+impl Of {
+    /// Tells whether it is about the container `id`.
+    pub(crate) fn is_of_container(&self, id: &str) -> bool {
+        matches!(self, Self::Rootfs(it) | Self::Container(it) if it == id)
+    }
+}
+
 /// The mounts that are about the store.
 #[derive(Debug)]
 pub(crate) struct Uses {

@@ -160,6 +160,10 @@ fn privileged_a_container_that_another_namespace_mounts_is_not_removed() {
             let is_mounted = !store.mounts().unwrap().is_empty();
             assert_eq!(is_mounted, setup == MOVED, "{when}");
         }
+        if setup == KEPT {
+            let error = store.mount_container(&id).unwrap_err();
+            assert!(is_used_by(&error, holder.0.id()), "{when}: {error}");
+        }
         assert_eq!(holder.read(), b"changed", "{when}");
         store.remove_container(&id).unwrap();
     }
