@@ -228,7 +228,7 @@ fn errors_name_each_thing_once_and_say_what_to_do() {
         world.fill(
             "skopeo-rs: reading docker://{R}/one:1
   caused by: reading manifest
-  caused by: GET https://{R}/v2/: cannot connect
+  caused by: GET https://{R}/v2/one/manifests/1: cannot connect
   caused by: the answer is not TLS
   hint: if the way there can be trusted: --tls-verify=false (copy: --src-tls-verify or --dest-tls-verify), \
              or insecure = true in registries.conf
@@ -239,7 +239,7 @@ fn errors_name_each_thing_once_and_say_what_to_do() {
         said(&["inspect", "docker://127.0.0.1:1/one:1"]),
         "skopeo-rs: reading docker://127.0.0.1:1/one:1
   caused by: reading manifest
-  caused by: GET https://127.0.0.1:1/v2/: cannot connect
+  caused by: GET https://127.0.0.1:1/v2/one/manifests/1: cannot connect
   caused by: Connection refused (os error 111)
 "
     );
