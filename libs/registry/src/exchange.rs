@@ -241,6 +241,10 @@ impl Session {
                     let challenges = challenges_of(&response)?;
                     return Ok((reached(&base, &response, challenges), None));
                 }
+                // Who is too busy for one request is not asked two.
+                status if retry::is_transient(status) => {
+                    return Err(self.status_error(&Method::GET, response).await);
+                }
                 _ => {}
             }
         }

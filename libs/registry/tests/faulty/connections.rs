@@ -232,9 +232,11 @@ fn the_first_request_without_credentials_is_the_wanted_one() {
         ("open", Credential::Anonymous, 0, 1),
         ("token", Credential::Anonymous, 0, 2),
         ("missing", Credential::Anonymous, 1, 2),
+        ("busy", Credential::Anonymous, 0, 2),
         ("open", basic("u", "p"), 1, 1),
     ] {
-        let server = Script::start(move |seen, _| match (answers, seen.target.as_str()) {
+        let server = Script::start(move |seen, n| match (answers, seen.target.as_str()) {
+            ("busy", MANIFEST) if n == 0 => Reply::status(429).with("Retry-After", "0"),
             (_, "/v2/") => Reply::ok("{}").with("X-Registry-Supports-Signatures", "1"),
             (_, "/token?service=s&scope=repository%3Ar%3Apull") => Reply::ok(r#"{"token":"t"}"#),
             ("missing", _) => Reply::status(404),
