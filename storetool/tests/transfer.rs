@@ -211,24 +211,7 @@ impl Registry {
             println!("skipped: one of {programs:?} is not installed");
             return None;
         }
-        fs::create_dir_all(dir.join("certs")).unwrap();
-        let made = Command::new("openssl")
-            .args([
-                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            ])
-            .args([
-                "-subj",
-                "/CN=localhost",
-                "-addext",
-                "subjectAltName=IP:127.0.0.1",
-            ])
-            .arg("-keyout")
-            .arg(dir.join("key.pem"))
-            .arg("-out")
-            .arg(dir.join("certs/ca.crt"))
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", text(&made.stderr));
+        tests::registry::certificate(dir);
         let htpasswd = Command::new("htpasswd")
             .args(["-Bbn", "user", "secret"])
             .output()

@@ -40,6 +40,21 @@ impl Registry {
     }
 }
 
+/// Makes a certificate for 127.0.0.1, its own authority: `certs/ca.crt` and `key.pem` below `dir`.
+pub fn certificate(dir: &Path) {
+    fs::create_dir_all(dir.join("certs")).expect("a directory");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days"])
+        .args(["2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .arg(dir.join("key.pem"))
+        .arg("-out")
+        .arg(dir.join("certs/ca.crt"))
+        .output()
+        .expect("openssl is installed");
+    assert!(made.status.success(), "{made:?}");
+}
+
 impl Drop for Registry {
     fn drop(&mut self) {
         // It may be gone already; there is nothing to do about either then.

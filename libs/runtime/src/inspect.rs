@@ -303,13 +303,13 @@ mod tests {
                 Some((Must, "$.root.path", "a symlink where only a directory")),
             ),
             (
-                Box::new(link("/proc/self/fd/7", "work")),
-                r#"{"process":{"args":["sh"],"cwd":"/work"}}"#,
+                Box::new(link("/proc/self/fd/7", "start")),
+                r#"{"process":{"args":["sh"],"cwd":"/start"}}"#,
                 Some((Must, "$.process.cwd", "CVE-2024-21626")),
             ),
             (
-                Box::new(link("../../proc/self", "work")),
-                r#"{"process":{"args":["sh"],"cwd":"/work/fd/../fd/7"}}"#,
+                Box::new(link("../../proc/self", "start")),
+                r#"{"process":{"args":["sh"],"cwd":"/start/fd/../fd/7"}}"#,
                 Some((
                     Must,
                     "$.process.cwd",
@@ -317,8 +317,8 @@ mod tests {
                 )),
             ),
             (
-                Box::new(link("/data", "work")),
-                r#"{"process":{"args":["sh"],"cwd":"/work"}}"#,
+                Box::new(link("/data", "start")),
+                r#"{"process":{"args":["sh"],"cwd":"/start"}}"#,
                 None,
             ),
             (

@@ -163,27 +163,7 @@ fn logins_of_either_side() {
 fn certificates_of_either_side() {
     let Some(world) = World::new() else { return };
     let dir = world.path("secure");
-    fs::create_dir_all(dir.join("certs")).unwrap();
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-        ])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-        .arg("-keyout")
-        .arg(dir.join("key.pem"))
-        .arg("-out")
-        .arg(dir.join("certs/ca.crt"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", text(&made.stderr));
+    tests::registry::certificate(&dir);
     let tls = format!(
         ", tls: {{certificate: {}, key: {}}}",
         dir.join("certs/ca.crt").display(),

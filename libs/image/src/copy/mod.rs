@@ -3,8 +3,8 @@
 //! Order of work: the policy judges the manifest as it was received, before anything else of
 //! the image is read; the destination is asked what it has; layers run in parallel, each byte
 //! is read once and its digest verified; the configuration; new signatures are made, and the
-//! manifest is written with all of them; last the sink's commit, which makes all of it visible. The first failure stops the other layers, and a sink
-//! that is not committed leaves nothing.
+//! manifest is written with all of them; last the sink's commit, which makes all of it visible.
+//! The first failure stops the other layers, and a sink that is not committed leaves nothing.
 
 mod image;
 mod layers;

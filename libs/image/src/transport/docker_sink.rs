@@ -2,9 +2,9 @@
 //!
 //! Each layer is asked for first, then mounted from the source's repository if that is on the
 //! same registry, and uploaded only then. The manifest comes last, so a tag never points to an
-//! image whose blobs are not all there. What
-//! is signed is put by its digest first, and under its tag when the signatures are stored:
-//! registries that keep them take none for a manifest that they lack.
+//! image whose blobs are not all there. What is signed is put by its digest first, and under its
+//! tag when the signatures are stored: registries that keep them take none for a manifest that
+//! they lack.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, SeekFrom};
