@@ -116,7 +116,7 @@ fn an_image_goes_through_a_pipe_into_the_store_and_back() {
              | skopeo-rs copy --insecure-policy --dest-tls-verify=false oci-archive:- docker://$R/app:copy",
         )
         .ok();
-    // The layer was not compressed, so nothing had to be made anew: the copy is the image.
+    // What was unpacked on the way is the same blob when it is compressed anew.
     let digest = |tag: &str| {
         theirs(
             "skopeo",

@@ -36,43 +36,37 @@ struct Deflated {
     length: usize,
 }
 
-struct Deflater(Compress);
-
-impl Deflater {
-    fn new(level: u32) -> Self {
-        Self(Compress::new(Compression::new(level), false))
+/// Deflates one block with a state of its own: one that was reset still holds its last block, which
+/// changes what it finds in the next, and so the bytes with which thread took which block.
+fn deflate(level: u32, data: &[u8], dictionary: &[u8], last: bool) -> io::Result<Deflated> {
+    let mut state = Compress::new(Compression::new(level), false);
+    if !dictionary.is_empty() {
+        state.set_dictionary(dictionary)?;
     }
-
-    fn deflate(&mut self, data: &[u8], dictionary: &[u8], last: bool) -> io::Result<Deflated> {
-        self.0.reset();
-        if !dictionary.is_empty() {
-            self.0.set_dictionary(dictionary)?;
+    let flush = if last {
+        FlushCompress::Finish
+    } else {
+        FlushCompress::Sync
+    };
+    let mut bytes = Vec::with_capacity(data.len() + data.len() / 16 + 1024);
+    let mut done = 0;
+    loop {
+        let before = state.total_in();
+        let status = state.compress_vec(&data[done..], &mut bytes, flush)?;
+        done += (state.total_in() - before) as usize;
+        let room = bytes.len() < bytes.capacity();
+        if status == Status::StreamEnd || !last && done == data.len() && room {
+            break;
         }
-        let flush = if last {
-            FlushCompress::Finish
-        } else {
-            FlushCompress::Sync
-        };
-        let mut bytes = Vec::with_capacity(data.len() + data.len() / 16 + 1024);
-        let mut done = 0;
-        loop {
-            let before = self.0.total_in();
-            let status = self.0.compress_vec(&data[done..], &mut bytes, flush)?;
-            done += (self.0.total_in() - before) as usize;
-            let room = bytes.len() < bytes.capacity();
-            if status == Status::StreamEnd || !last && done == data.len() && room {
-                break;
-            }
-            bytes.reserve(4096);
-        }
-        let mut crc = Crc::new();
-        crc.update(data);
-        Ok(Deflated {
-            bytes,
-            crc,
-            length: data.len(),
-        })
+        bytes.reserve(4096);
     }
+    let mut crc = Crc::new();
+    crc.update(data);
+    Ok(Deflated {
+        bytes,
+        crc,
+        length: data.len(),
+    })
 }
 
 /// The threads; they end when their jobs' sender is dropped.
@@ -100,13 +94,12 @@ impl Pool {
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>, level: u32) {
-    let mut deflater = Deflater::new(level);
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else {
             return;
         };
-        let deflated = deflater.deflate(&job.data, &job.dictionary, job.last);
+        let deflated = deflate(level, &job.data, &job.dictionary, job.last);
         // An encoder that was dropped waits for nothing.
         drop(job.reply.send(deflated));
     }
@@ -123,7 +116,8 @@ impl Drop for Pool {
 }
 
 enum Workers {
-    Here(Deflater),
+    /// The level.
+    Here(u32),
     Pool(Pool),
 }
 
@@ -143,7 +137,7 @@ pub(super) struct GzipWriter<W> {
 impl<W: Write> GzipWriter<W> {
     pub(super) fn new(mut writer: W, level: u32, threads: usize) -> io::Result<Self> {
         let workers = match threads {
-            0 | 1 => Workers::Here(Deflater::new(level)),
+            0 | 1 => Workers::Here(level),
             _ => Workers::Pool(Pool::new(threads, level)?),
         };
         writer.write_all(&HEADER)?;
@@ -175,9 +169,9 @@ impl<W: Write> GzipWriter<W> {
         let data = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES));
         let tail = data[data.len().saturating_sub(DICTIONARY_BYTES)..].to_vec();
         let dictionary = std::mem::replace(&mut self.dictionary, tail);
-        match &mut self.workers {
-            Workers::Here(deflater) => {
-                let deflated = deflater.deflate(&data, &dictionary, last)?;
+        match &self.workers {
+            Workers::Here(level) => {
+                let deflated = deflate(*level, &data, &dictionary, last)?;
                 self.write_block(&deflated)
             }
             Workers::Pool(pool) => {
