@@ -111,31 +111,28 @@ fn mounts(root: &Rootfs, mounts: &[Value], out: &mut Vec<Finding>) -> Result<(),
     Ok(())
 }
 
-/// `/dev/null` hides the masked paths and `/dev/console` becomes the terminal: where `/dev` is not
-/// mounted, the image has put them there.
+/// `/dev/null` hides the masked paths and stands for streams that are closed, `/dev/console` becomes
+/// the terminal: where `/dev` is not mounted, the image has put them there.
 fn devices(
     root: &Rootfs,
     spec: &Spec,
     mounts: &[Value],
     out: &mut Vec<Finding>,
 ) -> Result<(), RootfsError> {
-    let masks = spec
-        .get(&["linux", "maskedPaths"])
-        .and_then(Value::as_array);
-    for (device, wanted, attack) in [
+    for (device, wanted, attacks) in [
+        ("/dev/null", true, "CVE-2025-31133, CVE-2026-88265"),
         (
-            "/dev/null",
-            masks.is_some_and(|list| !list.is_empty()),
-            "CVE-2025-31133",
+            "/dev/console",
+            spec.terminal(),
+            "CVE-2025-52565, CVE-2026-88264",
         ),
-        ("/dev/console", spec.terminal(), "CVE-2025-52565"),
     ] {
         if !wanted || is_covered(device, mounts) {
             continue;
         }
         let there = root.follow(Path::new(device))?;
         if there.links > 0 {
-            let message = format!("{device} is a symlink, and no mount hides it ({attack})");
+            let message = format!("{device} is a symlink, and no mount hides it ({attacks})");
             out.push(must(
                 "$.root.path",
                 message,
@@ -365,6 +362,11 @@ mod tests {
                 Box::new(link("/proc/sys", "dev/null")),
                 r#"{"linux":{"maskedPaths":["/proc/kcore"]},"mounts":[{"destination":"/dev","type":"tmpfs"}]}"#,
                 None,
+            ),
+            (
+                Box::new(link("/bin/sh", "dev/null")),
+                "{}",
+                Some((Must, "$.root.path", "CVE-2026-88265")),
             ),
             (
                 Box::new(link("/proc/x", "dev/console")),
