@@ -5,6 +5,9 @@
 #   demo.sh DIR      DIR keeps the images between runs; all else in it is made anew
 set -eu
 
+# a proxy does not see this machine's loopback
+export no_proxy="127.0.0.1${no_proxy:+,$no_proxy}" NO_PROXY="127.0.0.1${NO_PROXY:+,$NO_PROXY}"
+
 here=$(dirname "$0")
 dir=${1:?usage: demo.sh DIR}
 mkdir -p "$dir"
@@ -27,9 +30,12 @@ run() {
 registry_pid= container_pid= last=
 take_down() {
     status=$?
-    trap - EXIT INT TERM
+    trap - EXIT
+    trap '' HUP INT TERM
     set +e
     if [ -n "$container_pid" ]; then
+        # the first while the runtime is starting it, the second once it runs
+        kill "$container_pid" 2>/dev/null
         ocitool kill web KILL 2>/dev/null
         wait "$container_pid" 2>/dev/null
         ocitool delete --force web 2>/dev/null
@@ -40,25 +46,33 @@ take_down() {
     [ -n "$registry_pid" ] && kill "$registry_pid" 2>/dev/null && wait "$registry_pid" 2>/dev/null
     [ -n "$registry_pid" ] && [ "$status" -ne 0 ] && [ -s registry.log ] && echo "demo: the registry's log is $PWD/registry.log" >&2
     GNUPGHOME=$PWD/gnupg gpgconf --kill all 2>/dev/null
+    # its chatter is kept out of sight, unless it says why
+    case $status$last in [1-9]*gpg\ *) cat gpg.log >&2 ;; esac
     [ "$status" -eq 0 ] || [ -z "$last" ] || echo "demo: stopped with status $status at: $last" >&2
     exit "$status"
 }
 
 [ "$(id -u)" = 0 ] || fail "needs root, to mount and to run a container; try: sudo make demo"
-for port in $site_port; do
-    ! curl --silent --output /dev/null --max-time 2 "http://127.0.0.1:$port/" || fail "something answers on port $port already, which the demo's nginx wants"
-done
+! ocitool state web >/dev/null 2>&1 || fail "a container called web is there already; \`$(command -v ocitool) delete --force web\` ends and removes it"
+# 7: nobody listens; all else is somebody, whatever he speaks
+answer=0
+curl --silent --output /dev/null --max-time 2 "http://127.0.0.1:$site_port/" || answer=$?
+[ "$answer" = 7 ] || fail "something listens on port $site_port already, which the demo's nginx wants"
 
 step "Two images made from Debian packages (kept in $(readlink -m "$images"))"
 [ -e "$images/web/index.json" ] || echo "this takes a minute or two the first time"
 sh "$here/../tests/images/debian.sh" "$images"
 images=$(cd "$images" && pwd)
 
+# a run that was killed outright could not take its mounts down
+[ ! -d "$dir/work/store" ] || storetool --root "$dir/work/store" umount --all >/dev/null
 rm -rf "$dir/work"
 mkdir -p "$dir/work"
 cd "$dir/work"
 trap take_down EXIT
-trap 'exit 130' INT TERM
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 step "A registry on loopback (Debian's docker-registry)"
 port=$((20000 + $$ % 10000))
@@ -73,7 +87,7 @@ docker-registry serve registry.yml >registry.log 2>&1 &
 registry_pid=$!
 R=127.0.0.1:$port
 i=0
-until curl --silent --output /dev/null "http://$R/v2/"; do
+until curl --silent --output /dev/null --max-time 2 "http://$R/v2/"; do
     i=$((i + 1))
     [ $i -lt 100 ] || fail "the registry did not come up: $(tail -n 1 registry.log)"
     sleep 0.1
@@ -132,7 +146,7 @@ printf '%s$ %s &%s\n' "$bold" "$last" "$plain"
 ocitool run --config config.json web >container.log 2>&1 &
 container_pid=$!
 i=0
-until curl --silent --fail --output /dev/null "http://127.0.0.1:$site_port/"; do
+until curl --silent --fail --output /dev/null --max-time 2 "http://127.0.0.1:$site_port/"; do
     i=$((i + 1))
     if [ $i -ge 100 ] || ! kill -0 "$container_pid" 2>/dev/null; then
         cat container.log >&2
@@ -156,7 +170,7 @@ run "storetool --root store umount web"
 run "storetool --root store containers rm web"
 run "storetool --root store fsck"
 run "storetool --root store mounted"
-kill "$registry_pid"
+kill "$registry_pid" 2>/dev/null || fail "the registry ended before its time"
 wait "$registry_pid" 2>/dev/null || true
 registry_pid=
 last=
