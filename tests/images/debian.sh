@@ -161,7 +161,9 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 work=$(mktemp -d "$dir/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 created=2024-01-01T00:00:00Z
 arch=$(dpkg --print-architecture)
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
