@@ -387,7 +387,7 @@ fn a_signal_before_the_start_starts_nothing() {
             started.display()
         ),
     );
-    for (name, status) in [("TERM", 143), ("INT", 130)] {
+    for (name, status) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let child = ocitool(["run", "--runtime"])
             .arg(&runtime)
             .arg("--config")

@@ -37,7 +37,7 @@ FILES:
   /etc/containers/registries.d     where signatures are read and written
 
 EXIT STATUS:
-0 when the image is at its destination, 2 when the source image was not found, 130 or 143 after Ctrl-C or SIGTERM, 1 otherwise. Unless it is 0 the destination is as it was before.
+0 when the image is at its destination, 2 when the source image was not found, 129, 130 or 143 after SIGHUP, Ctrl-C or SIGTERM, 1 otherwise. Unless it is 0 the destination is as it was before.
 
 SEE ALSO:
 skopeo-rs(1), skopeo-rs-inspect(1), storetool-pull(1), containers-policy.json(5)";

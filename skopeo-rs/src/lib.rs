@@ -56,7 +56,7 @@ FILES:
                                     credentials (--authfile)
 
 EXIT STATUS:
-0 when all went well, 2 when the image was not found, 130 or 143 when it was interrupted by Ctrl-C or SIGTERM, 1 in all other cases, a wrong command line among them.
+0 when all went well, 2 when the image was not found, 129, 130 or 143 when it was interrupted by SIGHUP, Ctrl-C or SIGTERM, 1 in all other cases, a wrong command line among them.
 
 SEE ALSO:
 storetool(1), ocitool(1), skopeo(1), containers-policy.json(5)";

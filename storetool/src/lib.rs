@@ -65,7 +65,7 @@ ENVIRONMENT:
 STORETOOL_ROOT names the store when --root does not.
 
 EXIT STATUS:
-0 when all went well, 2 for a wrong command line, 130 or 143 when it was interrupted by Ctrl-C or SIGTERM, 1 in all other cases. `storetool fsck` exits 3 when it found damage.
+0 when all went well, 2 for a wrong command line, 129, 130 or 143 when it was interrupted by SIGHUP, Ctrl-C or SIGTERM, 1 in all other cases. `storetool fsck` exits 3 when it found damage.
 
 SEE ALSO:
 skopeo-rs(1), ocitool(1), containers-policy.json(5)";

@@ -12,7 +12,7 @@
 //! | [`stdout`] | standard output on which a closed pipe is not an error |
 //! | [`input`] | files that are named on the command line, read bounded |
 //! | [`output`] | files that are named there to be written, replaced in one step |
-//! | [`interrupt`] | Ctrl-C and SIGTERM: the first asks, the second kills |
+//! | [`interrupt`] | Ctrl-C, SIGTERM, SIGHUP: the first asks, the second kills |
 //! | [`json`] | JSON for machines, written as Go writes it |
 //! | [`template`] | `--format` templates in the language of Go's `text/template` |
 //! | [`table`] | aligned columns for people |
