@@ -11,7 +11,7 @@ use oci::Reference;
 use oci::platform::PlatformWanted;
 use registry::RegistryError;
 use serde::Serialize;
-use signing::Policy;
+use signing::{Policy, Reason};
 use term::copy::{CopyProgress, Moved, Report};
 use term::progress::Shown;
 use term::size::human;
@@ -183,10 +183,18 @@ pub(crate) fn arrive(
 /// What can be done about an image that did not come.
 fn advice(error: &anyhow::Error) -> Option<String> {
     if let Some(CopyError::Rejected(rejected)) = error.downcast_ref() {
-        return Some(format!(
-            "scope {:?} of the policy wants a signature of a key that it names, or a change",
-            rejected.scope()
-        ));
+        let scope = rejected.scope();
+        let refused =
+            |reason: &Reason| matches!(reason, Reason::Reject { .. } | Reason::Unsupported(_));
+        return Some(if rejected.reasons().iter().any(refused) {
+            format!(
+                "scope {scope:?} of the policy lets no image in, signed or not; change it, or add a scope for this one"
+            )
+        } else {
+            format!(
+                "scope {scope:?} of the policy wants a signature of a key that it names, or a change"
+            )
+        });
     }
     let advice = RegistryError::find(error.as_ref())?.advice()?;
     Some(advice.to_owned())

@@ -51,6 +51,7 @@ fn what_the_policy_rejects_does_not_enter() {
     .unwrap();
     let said = world.fails(&["pull", "--policy", "reject.json", "oci:layout:one"], 1);
     assert!(said.contains("rejected"), "{said}");
+    assert!(said.contains("signed or not"), "{said}");
     assert_eq!(world.json(&["images", "--json"]), json!([]));
     fs::write(world.path("policy.json"), r#"{"default":[]}"#).unwrap();
     let said = world.fails(&["pull", "oci:layout:one"], 1);
