@@ -195,6 +195,16 @@ pub(crate) fn cases() -> Vec<Case> {
             dropped,
         ),
         refused_tar(
+            "xattr-capability-junk",
+            with_xattr("security.capability", b"junk"),
+            "extended attribute security.capability cannot be set",
+        ),
+        refused_tar(
+            "xattr-capability-revision-1",
+            with_xattr("security.capability", b"\0\0\0\x01\0\x04\0\0\0\0\0\0"),
+            "extended attribute security.capability cannot be set",
+        ),
+        refused_tar(
             "xattr-huge",
             with_xattr("user.big", &[b'v'; 70_000]),
             "extended attribute",

@@ -3,7 +3,7 @@
 //! | attribute | on | |
 //! | --- | --- | --- |
 //! | `user.*` | files, directories, hard links | kept |
-//! | `security.capability` | files, hard links | kept |
+//! | `security.capability` | files, hard links | kept; refused where Linux would not set it |
 //! | `user.overlay.*`, `trusted.*` | | dropped: overlayfs would act on them |
 //! | `security.selinux`, `.ima`, `.evm`, `system.*`, all others | | dropped: they are the host's policy |
 //!
@@ -22,6 +22,9 @@ pub const COUNT: usize = 256;
 /// Most bytes of one entry's attributes that are kept, names and values.
 pub const TOTAL_BYTES: usize = 128 << 10;
 
+/// The one flag of a `security.capability` (Linux's `VFS_CAP_FLAGS_EFFECTIVE`).
+const CAPABILITY_EFFECTIVE: u32 = 1;
+
 /// Attributes to set, then names of those that were dropped.
 type Sorted = (Vec<(Vec<u8>, Vec<u8>)>, Vec<Vec<u8>>);
 
@@ -36,6 +39,19 @@ fn kept(name: &[u8], kind: &EntryKind) -> bool {
     name.starts_with(b"user.")
         && !name.starts_with(b"user.overlay.")
         && (file || *kind == EntryKind::Directory)
+}
+
+/// Whether Linux takes a value of `security.capability`: revision 2, or 3 with a root that is a user.
+fn is_capability(value: &[u8]) -> bool {
+    let Some((magic, rest)) = value.split_first_chunk::<4>() else {
+        return false;
+    };
+    let revision = u32::from_le_bytes(*magic) & !CAPABILITY_EFFECTIVE;
+    match rest.len() {
+        16 => revision == 0x0200_0000,
+        20 => revision == 0x0300_0000 && !rest.ends_with(&[0xff; 4]),
+        _ => false,
+    }
 }
 
 /// Sorts what is kept from what is dropped.
@@ -61,6 +77,7 @@ pub(super) fn sort(mut found: Vec<(Vec<u8>, Vec<u8>)>, kind: &EntryKind) -> Resu
             || name.contains(&0)
             || name.len() > NAME_BYTES
             || value.len() > VALUE_BYTES
+            || (name == b"security.capability" && !is_capability(&value))
             || keep.last().is_some_and(|(last, _)| *last == name)
         {
             return Err(Rule::Xattr { name: shown(&name) });
@@ -82,9 +99,19 @@ mod tests {
 
     const FILE: EntryKind = EntryKind::Regular { size: 0 };
 
+    fn capability(magic: u32, rest: usize) -> Vec<u8> {
+        [&magic.to_le_bytes()[..], &vec![0; rest]].concat()
+    }
+
     fn names(list: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
         list.iter()
-            .map(|name| (name.as_bytes().to_vec(), b"v".to_vec()))
+            .map(|name| {
+                let value = match *name {
+                    "security.capability" => capability(0x0200_0001, 16),
+                    _ => b"v".to_vec(),
+                };
+                (name.as_bytes().to_vec(), value)
+            })
             .collect()
     }
 
@@ -119,6 +146,29 @@ mod tests {
             assert_eq!(keep, want);
             assert_eq!(keep.len() + dropped.len(), all.len());
         }
+    }
+
+    #[test]
+    fn capabilities_are_what_linux_sets() {
+        let nobodys = [capability(0x0300_0000, 16), vec![0xff; 4]].concat();
+        for (value, good) in [
+            (capability(0x0200_0000, 16), true),
+            (capability(0x0200_0001, 16), true),
+            (capability(0x0300_0001, 20), true),
+            (capability(0x0100_0000, 8), false),
+            (capability(0x0200_0000, 20), false),
+            (capability(0x0300_0000, 16), false),
+            (capability(0x0200_0002, 16), false),
+            (nobodys, false),
+            (b"junk".to_vec(), false),
+            (b"v".to_vec(), false),
+            (vec![], false),
+        ] {
+            let found = vec![(b"security.capability".to_vec(), value.clone())];
+            assert_eq!(sort(found, &FILE).is_ok(), good, "{value:x?}");
+        }
+        let junk = vec![(b"security.capability".to_vec(), b"v".to_vec())];
+        assert!(sort(junk, &EntryKind::Directory).unwrap().0.is_empty());
     }
 
     #[test]
