@@ -472,6 +472,39 @@ fn privileged_small_disk() {
     scene.check_again(&store, "after a pull that did not fit");
 }
 
+/// Where not even a directory can be made, removing images still makes room, with both drivers and
+/// whatever it is that has run out.
+#[test]
+fn privileged_full_disk_is_emptied() {
+    if !need(&[Need::Root]) {
+        return;
+    }
+    let scene = Scene::new();
+    for (driver, of_bytes) in [("composefs", true), ("vfs", true), ("vfs", false)] {
+        let disk = Disk::ext4(8);
+        let store = disk.path().join("store");
+        storetool(&store, &["--driver", driver, "import", "-q", &scene.first]).ok();
+        let digest = manifest_digest(&scene.first);
+        storetool(&store, &["mount", &digest]).ok();
+        storetool(&store, &["umount", &digest]).ok();
+        let fill = disk.path().join("fill");
+        fs::create_dir(&fill).expect("a directory");
+        let content: &[u8] = if of_bytes { &[b'x'; 1024] } else { b"" };
+        while let Ok(()) = fs::write(fill.join(entries(&fill).to_string()), content) {}
+        let full = fs::create_dir(disk.path().join("more"));
+        assert!(full.is_err(), "{driver}: there is room");
+        storetool(&store, &["rm", &digest]).ok();
+        storetool(&store, &["gc"]).ok();
+        storetool(&store, &["fsck"]).ok();
+        for dir in ["trash", "vfs", "records/layers", "streams/refs/storetool"] {
+            assert_eq!(entries(&store.join(dir)), 0, "{driver}: {dir}");
+        }
+        fs::remove_dir_all(&fill).expect("the rest goes");
+        storetool(&store, &["import", "-q", &scene.first]).ok();
+        scene.check(&store, driver);
+    }
+}
+
 /// A tar with one file that compresses well.
 fn big_tar(size: usize) -> Vec<u8> {
     let content: Vec<u8> = (0..size).map(|at| (at >> 12) as u8).collect();

@@ -9,6 +9,8 @@
 //!    needed by now are let go, the others are renamed into `trash/ID`: records first, then
 //!    symlinks, then objects and blobs.
 //!
+//! Where the disk is so full that the trash has no place, files are removed in that order at once.
+//!
 //! Then, without a lock, the trash is deleted. A transaction that found an object present has a
 //! hard link to it in its staging directory and puts it back when it commits, so the pull wins.
 //!
@@ -19,6 +21,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fs,
+    io::ErrorKind,
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
@@ -91,35 +94,45 @@ impl Store {
         // afterwards, as streams never change.
         let mut seen = BTreeMap::new();
         self.mark_with(&mut seen)?;
-        let id = unique();
-        let trash = self.layout().trash().join(&id);
-        let Some(owner) = Held::attempt(
-            &self.layout().lock(&format!("trash-{id}.lock")),
-            Kind::Exclusive,
-        )?
-        else {
-            return Err(StoreError::Locked {
-                path: trash,
-                holder: None,
-            });
-        };
+        let trash = self.make_trash()?;
         let mut report = {
             let _commit = self.lock_commit(Kind::Exclusive)?;
             let live = self.mark_with(&mut seen)?;
             let garbage = self.candidates(&live)?;
-            fs::DirBuilder::new()
-                .mode(0o700)
-                .create(&trash)
-                .map_err(StoreError::io("creating", &trash))?;
-            garbage.move_to(&trash, self)?;
+            garbage.move_to(trash.as_ref().map(|(path, _)| path.as_path()), self)?;
             let mut report = garbage.report();
             report.notes.extend(self.clear_mount_points()?);
             report
         };
         // Without its owner the trash is as any that was left behind.
-        drop(owner);
+        drop(trash);
         report.notes.extend(clear_abandoned(self.layout())?);
         Ok(report)
+    }
+
+    /// Makes a directory for what is moved away, and takes its lock. There is none where the file
+    /// system has no place for it: a collection has to work there most of all.
+    fn make_trash(&self) -> Result<Option<(PathBuf, Held)>> {
+        loop {
+            let id = unique();
+            let lock = self.layout().lock(&format!("trash-{id}.lock"));
+            let owner = match Held::attempt(&lock, Kind::Exclusive) {
+                Ok(Some(owner)) => owner,
+                Ok(None) => continue,
+                Err(error) if error.is_no_space() => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let trash = self.layout().trash().join(&id);
+            let made = fs::DirBuilder::new().mode(0o700).create(&trash);
+            match made.map_err(StoreError::io("creating", &trash)) {
+                Ok(()) => return Ok(Some((trash, owner))),
+                Err(error) if error.is_no_space() => {
+                    owner.remove();
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Finds what is needed.
@@ -301,12 +314,27 @@ impl Garbage {
     }
 
     /// Moves everything away, what names others first. A sync between keeps that order on disk.
-    fn move_to(&self, trash: &Path, store: &Store) -> Result<()> {
+    /// Without a place for it, or where that is full, files are removed at once; a copy, whose name
+    /// says that it is complete, still leaves its name in one step.
+    fn move_to(&self, trash: Option<&Path>, store: &Store) -> Result<()> {
         let mut number = 0_u64;
         let mut take = |path: &PathBuf| {
             number += 1;
-            fs::rename(path, trash.join(number.to_string()))
-                .map_err(StoreError::io("renaming", path))
+            let failed = StoreError::io("renaming", path);
+            let moved = match trash {
+                Some(trash) => fs::rename(path, trash.join(number.to_string())).map_err(failed),
+                None => Err(failed(ErrorKind::StorageFull.into())),
+            };
+            match moved {
+                Err(error) if error.is_no_space() && path.is_dir() && !path.is_symlink() => {
+                    fs::rename(path, store.layout().trash().join(unique()))
+                        .map_err(StoreError::io("renaming", path))
+                }
+                Err(error) if error.is_no_space() => {
+                    fs::remove_file(path).map_err(StoreError::io("removing", path))
+                }
+                moved => moved,
+            }
         };
         self.records.iter().try_for_each(&mut take)?;
         if !self.records.is_empty() {
@@ -329,7 +357,7 @@ fn file_name(path: &Path) -> &str {
 fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(StoreError::io("listing", dir)(error)),
     };
     entries

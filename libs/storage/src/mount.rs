@@ -256,7 +256,11 @@ impl Store {
             // A collection removes the mount point when nobody else has it either.
             return Ok(());
         }
-        fs::remove_dir(&mount.path).map_err(StoreError::io("removing", &mount.path))
+        match fs::remove_dir(&mount.path) {
+            // Another one that unmounts it, or a collection, was there first.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(StoreError::io("removing", &mount.path)),
+        }
     }
 
     /// Unmounts every looking-mount of an image; returns how many there were.
