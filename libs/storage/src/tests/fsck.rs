@@ -46,6 +46,21 @@ fn filled() -> (tempfile::TempDir, Store) {
     (dir, store)
 }
 
+/// A link to nothing stands for a file that a collection takes once it has been listed.
+#[test]
+fn what_has_gone_meanwhile_is_not_corrupt() {
+    let (_dir, store) = filled();
+    for (dir, name) in [
+        ("objects/00", "0".repeat(62)),
+        ("blobs/sha256", "0".repeat(64)),
+    ] {
+        let dir = store.root().join(dir);
+        fs::create_dir_all(&dir).unwrap();
+        std::os::unix::fs::symlink("gone", dir.join(name)).unwrap();
+    }
+    assert_eq!(kinds(&store), [""; 0]);
+}
+
 fn flip(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     let mut bytes = fs::read(path).unwrap();
