@@ -9,7 +9,7 @@ use config::{Environment, OwnConfig, policy_path};
 use image::Context;
 use registry::{Authorities, Cancel, ClientOptions, Proxies};
 use signing::Policy;
-use storage::{DriverKind, ImageRecord, Store, StoreOptions};
+use storage::{DriverKind, ImageRecord, Store, StoreError, StoreOptions};
 use term::{Explain as _, Interrupt};
 
 /// The flags before or after every verb.
@@ -50,7 +50,7 @@ impl Session {
             read_only: true,
             ..self.options()
         };
-        self.open(&options).hint(|| NO_STORE)
+        with_hint(self.open(&options))
     }
 
     /// Opens the store to change what is in it; it must be there.
@@ -59,10 +59,7 @@ impl Session {
             create: false,
             ..self.options()
         };
-        match self.open(&options) {
-            Err(error) if !options.root.join("store.json").exists() => Err(error).hint(|| NO_STORE),
-            opened => opened,
-        }
+        with_hint(self.open(&options))
     }
 
     /// Opens the store to change it, making it when it is not there.
@@ -138,6 +135,16 @@ impl Session {
         let bytes = term::input::read(&path, POLICY_BYTES, &self.interrupt)
             .with_context(|| format!("reading policy {}", path.display()))?;
         Policy::parse(&bytes).with_context(|| format!("invalid policy in {}", path.display()))
+    }
+}
+
+/// Says how a store is made where none is: not where it only can not be read.
+fn with_hint(opened: anyhow::Result<Store>) -> anyhow::Result<Store> {
+    match opened {
+        Err(error) if matches!(error.downcast_ref(), Some(StoreError::NoStore { .. })) => {
+            Err(error).hint(|| NO_STORE)
+        }
+        opened => opened,
     }
 }
 

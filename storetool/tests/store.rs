@@ -323,6 +323,13 @@ fn wrong_calls_and_missing_stores_are_said() {
         assert!(said.contains("hint: the first `storetool pull`"), "{said}");
     }
     assert!(!world.path("store").exists());
+    // One that can not be read is not for a pull to make.
+    fs::create_dir_all(world.path("store/store.json")).unwrap();
+    for verb in ["images", "gc"] {
+        let said = world.fails(&[verb], 1);
+        assert!(!said.contains("hint"), "{said}");
+    }
+    fs::remove_dir_all(world.path("store")).unwrap();
     world.fails(&["images", "--bogus"], 2);
     world.fails(&["bogus"], 2);
     let said = world.fails(&["pull", "app"], 1);
