@@ -64,7 +64,7 @@ enum Output {
 
 pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
     let name = ImageName::parse(&args.image)
-        .with_context(|| format!("invalid image name {}", args.image))
+        .context("parsing the name of the image")
         .hint(|| "an image is named TRANSPORT:REST, e.g. docker://registry.example/app:1")?;
     let template = args
         .format

@@ -108,7 +108,7 @@ struct Summary {
 
 pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
     let source = ImageName::parse(&args.image)
-        .with_context(|| format!("invalid image name {}", args.image))
+        .context("parsing the name of the image")
         .hint(|| format!("an image in a registry is docker://{}", args.image))?;
     if source.transport() == image::Transport::Store {
         bail!("{source} is in the store; `storetool tag` gives it another name");

@@ -3,13 +3,14 @@
 //! A temporary one is made for one run and removed after it. It holds nothing but config.json;
 //! the root file system is named in there by an absolute path.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use runtime_spec::Spec;
 use runtime_spec::spec::SPEC_BYTES;
+use rustix::fs::OFlags;
 
 use crate::error::RuntimeError;
 
@@ -78,7 +79,15 @@ impl Bundle {
             source,
         };
         let mut bytes = Vec::new();
-        let file = File::open(&path).map_err(fail)?;
+        // Only a regular file is read: whoever waits for a fifo waits for ever.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(&path)
+            .map_err(fail)?;
+        if !file.metadata().map_err(fail)?.is_file() {
+            return Err(fail(io::Error::other("is not a regular file")));
+        }
         file.take(SPEC_BYTES + 1)
             .read_to_end(&mut bytes)
             .map_err(fail)?;
@@ -167,6 +176,17 @@ mod tests {
         assert!(!path.exists());
         drop(Bundle::temporary(&parent, b"{}").unwrap());
         assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_configuration_that_is_a_fifo() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(CONFIG);
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+        let error = Bundle::at(dir.path()).config().unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "is not a regular file");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! consulted: whether the root file system exists, say, is for who runs it.
 
 mod linux;
+mod platforms;
 mod process;
 mod rules;
 mod seccomp;

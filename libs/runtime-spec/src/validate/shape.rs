@@ -4,10 +4,10 @@
 
 use serde_json::Value;
 
-use super::{Report, shorten, step};
+use super::{Report, platforms, shorten, step};
 
 /// The type of a member.
-enum Kind {
+pub(super) enum Kind {
     Text,
     Bool,
     /// One of these texts.
@@ -25,17 +25,17 @@ enum Kind {
 }
 
 /// A member: name, whether it has to be there, type.
-struct Member(&'static str, bool, Kind);
+pub(super) struct Member(pub(super) &'static str, pub(super) bool, pub(super) Kind);
 
 use Kind::{Any, Bool, Form, Int, List, Map, Object, Text, Word};
 
 const U16: Kind = Int(0, u16::MAX as u64);
-const U32: Kind = Int(0, u32::MAX as u64);
-const U64: Kind = Int(0, u64::MAX);
+pub(super) const U32: Kind = Int(0, u32::MAX as u64);
+pub(super) const U64: Kind = Int(0, u64::MAX);
 const I64: Kind = Int(i64::MIN, i64::MAX as u64);
-const TEXTS: Kind = List(&Text);
-const NEED: bool = true;
-const OPT: bool = false;
+pub(super) const TEXTS: Kind = List(&Text);
+pub(super) const NEED: bool = true;
+pub(super) const OPT: bool = false;
 
 const CPU_LIST: Kind = Form(is_cpu_list, "a list of CPUs as 0-3,7");
 const TIME_OFFSET: Kind = Object(&[Member("secs", OPT, I64), Member("nanosecs", OPT, U32)]);
@@ -426,9 +426,9 @@ const DOCUMENT: Kind = Object(&[
     Member("linux", OPT, LINUX),
     Member("solaris", OPT, Any),
     Member("windows", OPT, Any),
-    Member("vm", OPT, Any),
-    Member("zos", OPT, Any),
-    Member("freebsd", OPT, Any),
+    Member("vm", OPT, platforms::VM),
+    Member("zos", OPT, platforms::ZOS),
+    Member("freebsd", OPT, platforms::FREEBSD),
 ]);
 
 /// Holds every known member to its type.
@@ -499,7 +499,11 @@ fn walk(kind: &Kind, value: &Value, path: &str, section: &str, report: &mut Repo
             Value::Object(members) => {
                 for Member(name, needed, kind) in *known {
                     let at = format!("{path}.{name}");
-                    let section = section_of(name).unwrap_or(section);
+                    // Members of other platforms have names that mean something else on Linux.
+                    let section = match section_of(name) {
+                        Some(own) if !is_foreign(section) => own,
+                        _ => section,
+                    };
                     match members.get(*name) {
                         Some(value) => walk(kind, value, &at, section, report),
                         None if *needed => report.must(at, "this has to be there", section),
@@ -519,6 +523,11 @@ fn walk(kind: &Kind, value: &Value, path: &str, section: &str, report: &mut Repo
             _ => report.must(path, wrong("an object"), section),
         },
     }
+}
+
+/// Whether a section is that of one platform, not Linux.
+fn is_foreign(section: &str) -> bool {
+    ["config-freebsd.md", "config-vm.md", "config-zos.md"].contains(&section)
 }
 
 fn type_of(value: &Value) -> &'static str {
@@ -548,6 +557,9 @@ fn section_of(name: &str) -> Option<&'static str> {
         "hooks" => "config.md#posix-platform-hooks",
         "annotations" => "config.md#annotations",
         "linux" => "config-linux.md",
+        "freebsd" => "config-freebsd.md",
+        "vm" => "config-vm.md",
+        "zos" => "config-zos.md",
         "namespaces" => "config-linux.md#namespaces",
         "uidMappings" | "gidMappings" => "config-linux.md#user-namespace-mappings",
         "devices" => "config-linux.md#devices",

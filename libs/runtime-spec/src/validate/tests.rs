@@ -69,6 +69,19 @@ fn each_rule_finds_its_offence() {
             "true or false",
         ),
         (r#"{"extra":1}"#, May, "$.extra", "does not know"),
+        (
+            r#"{"freebsd":{"jail":{"vnet":"disable"}}}"#,
+            Must,
+            "$.freebsd.jail.vnet",
+            "none of new, inherit",
+        ),
+        (r#"{"vm":{}}"#, Must, "$.vm.kernel", "has to be there"),
+        (
+            r#"{"zos":{"namespaces":[{"type":"user"}]}}"#,
+            Must,
+            "$.zos.namespaces[0].type",
+            "none of",
+        ),
         (r#"{"hostname":"a\nb"}"#, Must, "$.hostname", "control"),
         (
             r#"{"linux":{"namespaces":[{"type":"mount"}]}}"#,
