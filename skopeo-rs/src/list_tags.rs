@@ -1,6 +1,7 @@
 //! `skopeo-rs list-tags`: the tags of a repository.
 
 use anyhow::Context as _;
+use image::ImageError;
 use term::Explain as _;
 
 use crate::access::Access;
@@ -40,9 +41,18 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
     let access = args.access.options(None, session.global.tls_verify)?;
     let list = args.retry.run(session, || {
-        image::list_tags(&args.repository, &session.context, &access)
-            .with_context(|| format!("listing tags of {}", args.repository))
-            .hint(|| "list-tags takes docker://HOST/PATH without a tag, or docker-archive:FILE")
+        let listed = image::list_tags(&args.repository, &session.context, &access);
+        let no_repository = matches!(
+            listed,
+            Err(ImageError::Name(_) | ImageError::Unsupported { .. })
+        );
+        let listed = listed.with_context(|| format!("listing tags of {}", args.repository));
+        if no_repository {
+            return listed.hint(
+                || "list-tags takes docker://HOST/PATH without a tag, or docker-archive:FILE",
+            );
+        }
+        listed
     })?;
     if args.lines {
         let lines: String = list.tags.iter().map(|tag| format!("{tag}\n")).collect();

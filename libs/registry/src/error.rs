@@ -549,8 +549,10 @@ impl fmt::Display for StatusError {
         }
         for (n, error) in self.errors.iter().enumerate() {
             f.write_str(if n == 0 { ": " } else { "; " })?;
-            f.write_str(&error.code)?;
-            if !error.message.is_empty() {
+            // As Go's clients print it, which is what scripts look for.
+            let code = error.code.to_lowercase().replace('_', " ");
+            f.write_str(&code)?;
+            if !error.message.is_empty() && error.message != code {
                 write!(f, ": {}", error.message)?;
             }
         }
@@ -700,7 +702,7 @@ mod tests {
         let one = error(r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#);
         assert_eq!(
             one.to_string(),
-            "GET https://h/v2/r/manifests/x: 404 Not Found: MANIFEST_UNKNOWN: manifest unknown"
+            "GET https://h/v2/r/manifests/x: 404 Not Found: manifest unknown"
         );
         let html = error(&format!("<html>\x1b[2J{}", "x".repeat(5000)));
         assert!(html.errors.is_empty());

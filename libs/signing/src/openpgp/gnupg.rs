@@ -65,7 +65,7 @@ pub enum GnupgError {
         found: Vec<Fingerprint>,
     },
     /// The passphrase does not open the key.
-    #[error("bad passphrase for key {0}")]
+    #[error("Bad passphrase for key {0}")]
     BadPassphrase(Fingerprint),
     /// The agent cannot ask for the passphrase (no terminal, no pinentry), or nobody answered.
     #[error("gpg-agent could not ask for the passphrase of key {0}")]

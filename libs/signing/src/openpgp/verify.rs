@@ -43,7 +43,7 @@ pub enum MessageError {
     #[error("Unexpected GPG signature count {0}")]
     SignatureCount(usize),
     /// The signer is not among the keys.
-    #[error("signature by key {issuer} is not accepted")]
+    #[error("Invalid GPG signature: key {issuer} is not accepted")]
     UnknownKey {
         /// What the signature says of its signer.
         issuer: String,

@@ -387,7 +387,7 @@ fn scopes_requirements_and_reasons() {
     let table = [
         ("r.example/app:1", vec![], format!("Source image rejected: {none}; {none}")),
         ("r.example/app:2", both[2..].to_vec(), "Signature for identity \"r.example/app:1\" is not accepted".to_owned()),
-        ("r.example/app:1", vec![alices.clone()], "signature by key".to_owned()),
+        ("r.example/app:1", vec![alices.clone()], "Invalid GPG signature: key".to_owned()),
         ("r.example/app:1", both[..2].to_vec(), "None of the signatures were accepted, reasons: ".to_owned()),
         ("other.test/app", vec![alices.clone()], "Source image rejected: Running image docker://other.test/app:latest is rejected by policy.".to_owned()),
         ("base.test/a", vec![alices.clone()], "signedBaseLayer is not supported".to_owned()),
