@@ -1,9 +1,10 @@
 //! `ocitool delete`: delete a container.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime::ContainerId;
+use runtime::{ContainerId, State, bundle};
 
 use crate::session::{self, RuntimeArgs};
 
@@ -18,7 +19,7 @@ EXIT STATUS:
 /// Delete a container
 ///
 /// Removes the runtime's state and the cgroup of a container that ended. The bundle and the root
-/// file system stay.
+/// file system stay, but for the temporary bundle of an `ocitool run` that was killed.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct Args {
@@ -34,6 +35,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let runtime = args.runtime.find()?;
+    // Where it can not be told, the deletion says why.
+    let state = runtime.state(&args.id).ok();
     session::about(&args.id, runtime.delete(&args.id, args.force))?;
+    if let Some(bundle) = state.as_ref().and_then(State::bundle) {
+        bundle::remove_left(&session::bundle_parent(), Path::new(bundle))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 //! A temporary one is made for one run and removed after it. It holds nothing but config.json;
 //! the root file system is named in there by an absolute path.
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -16,6 +17,8 @@ use crate::error::RuntimeError;
 
 /// The name of the configuration in a bundle.
 const CONFIG: &str = "config.json";
+/// What the names of temporary bundles begin with.
+const PREFIX: &str = "bundle-";
 
 /// A bundle; a temporary one is removed when it is dropped.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ impl Bundle {
         };
         make_private(parent)?;
         let dir = tempfile::Builder::new()
-            .prefix("bundle-")
+            .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(parent)
             .map_err(fail("making a bundle in", parent))?;
@@ -113,14 +116,35 @@ impl Bundle {
         let path = self.path;
         match self.temporary {
             None => Ok(()),
-            Some(dir) => dir
-                .close()
-                .map_err(|source: io::Error| RuntimeError::Bundle {
-                    act: "removing",
-                    path,
-                    source,
-                }),
+            Some(dir) => removed(path, dir.close()),
         }
+    }
+}
+
+/// Removes the bundle at `path` when it is a temporary one below `parent` whose maker was killed;
+/// leaves every other as it is.
+///
+/// # Errors
+/// The directory can not be removed.
+pub fn remove_left(parent: &Path, path: &Path) -> Result<(), RuntimeError> {
+    let name = path.file_name().map(OsStr::as_encoded_bytes);
+    if path.parent() != Some(parent)
+        || !name.is_some_and(|name| name.starts_with(PREFIX.as_bytes()))
+    {
+        return Ok(());
+    }
+    removed(path.to_owned(), fs::remove_dir_all(path))
+}
+
+/// Whoever made a bundle and whoever deletes its container may both remove it.
+fn removed(path: PathBuf, result: io::Result<()>) -> Result<(), RuntimeError> {
+    match result {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(RuntimeError::Bundle {
+            act: "removing",
+            path,
+            source,
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -176,6 +200,25 @@ mod tests {
         assert!(!path.exists());
         drop(Bundle::temporary(&parent, b"{}").unwrap());
         assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_maker_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let parent = dir.path().join("a");
+        let mut left = Bundle::temporary(&parent, b"{}").unwrap();
+        left.temporary.as_mut().unwrap().disable_cleanup(true);
+        let own = dir.path().join("bundle-of-a-user");
+        for kept in [&own, &parent.join("other"), &left.path().join("bundle-in")] {
+            fs::create_dir(kept).unwrap();
+            remove_left(&parent, kept).unwrap();
+            assert!(kept.exists(), "{}", kept.display());
+        }
+        remove_left(&parent, left.path()).unwrap();
+        assert!(!left.path().exists());
+        remove_left(&parent, left.path()).unwrap();
+        left.temporary.as_mut().unwrap().disable_cleanup(false);
+        left.remove().unwrap();
     }
 
     #[test]

@@ -146,3 +146,26 @@ fn privileged_detached_programs_go_on_until_delete_by_force() {
     };
     wait_for("the end of both", || gone(&first) && gone(&second));
 }
+
+#[test]
+fn privileged_what_a_killed_run_left_goes_with_its_container() {
+    let Some(place) = Place::new() else { return };
+    let config = place.bundle("b", "sleep 60").join("config.json");
+    let mut child = place
+        .verb("run", &["--config", config.to_str().unwrap(), "one"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let state = || json(&place.call("state", &["one"]).stdout);
+    wait_for("the container", || {
+        let out = place.call("state", &["one"]);
+        out.status == 0 && json(&out.stdout)["status"] == "running"
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let bundle = PathBuf::from(state()["bundle"].as_str().unwrap());
+    assert!(bundle.join("config.json").exists());
+    let out = place.call("delete", &["--force", "one"]);
+    assert_eq!(out.status, 0, "{out:?}");
+    assert!(!bundle.exists());
+}
