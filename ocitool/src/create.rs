@@ -16,7 +16,10 @@ EXAMPLES:
   ocitool create --bundle DIR --pid-file web.pid web && ocitool start web
 
 EXIT STATUS:
-0 when the container was created, 1 when not, 2 when the call was wrong.";
+0 when the container was created, 1 when not, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-start(1), ocitool-delete(1), ocitool-generate(1)";
 
 /// Create a container from a bundle
 ///

@@ -14,7 +14,10 @@ EXAMPLES:
   ocitool delete --force web
 
 EXIT STATUS:
-0 when the container was deleted, 1 when not, 2 when the call was wrong.";
+0 when the container was deleted, 1 when not, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-kill(1), ocitool-list(1)";
 
 /// Delete a container
 ///

@@ -19,7 +19,10 @@ EXAMPLES:
   ocitool exec -t --user web web /bin/sh
 
 EXIT STATUS:
-That of the program, 128 + N when signal N ended it; that of the runtime when it could not start the program; 1 when something failed before, 2 when the call was wrong.";
+That of the program, 128 + N when signal N ended it; that of the runtime when it could not start the program; 1 when something failed before, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-run(1), ocitool-kill(1)";
 
 /// Execute a program in a running container
 ///

@@ -22,7 +22,10 @@ FILES:
 Names of users and groups are looked up here, with --rootfs only. Both are read inside of ROOT, as regular files of at most 1 MiB.
 
 EXIT STATUS:
-0 when a configuration was written, 1 when not, 2 when the call was wrong.";
+0 when a configuration was written, 1 when not, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-run(1), ocitool-create(1), ocitool-validate(1), skopeo-rs-inspect(1), storetool-inspect(1)";
 
 /// Write a configuration
 ///

@@ -13,7 +13,10 @@ EXAMPLES:
   ocitool kill web KILL
 
 EXIT STATUS:
-0 when the signal was sent, 1 when not, 2 when the call was wrong.";
+0 when the signal was sent, 1 when not, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-delete(1), ocitool-state(1)";
 
 /// Send a signal to the first process of a container
 #[derive(Debug, clap::Args)]

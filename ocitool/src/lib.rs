@@ -34,7 +34,10 @@ EXAMPLES:
   ocitool run --image-config image.json --rootfs ROOT
 
 EXIT STATUS:
-0 when all went well, 1 when something failed, 2 when the call was wrong. ocitool-run and ocitool-exec end with the status of the container's program, 128 + N when signal N ended it. ocitool-validate has a table of its own.";
+0 when all went well, 1 when something failed, 2 when the call was wrong. ocitool-run and ocitool-exec end with the status of the container's program, 128 + N when signal N ended it. ocitool-validate has a table of its own.
+
+SEE ALSO:
+skopeo-rs(1), storetool(1), runc(8), crun(1)";
 
 /// Write, check and launch OCI runtime configurations
 ///

@@ -14,7 +14,10 @@ EXAMPLES:
   ocitool list --quiet | xargs -n1 ocitool state
 
 EXIT STATUS:
-0 when the list was printed, 1 when not, 2 when the call was wrong.";
+0 when the list was printed, 1 when not, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-state(1), ocitool-delete(1)";
 
 /// List the containers of a runtime
 ///

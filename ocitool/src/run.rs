@@ -26,7 +26,10 @@ FILES:
 Temporary bundles; $XDG_RUNTIME_DIR/ocitool for users other than root.
 
 EXIT STATUS:
-That of the container's program, 128 + N when signal N ended it; that of the runtime when it could not start the program; 1 when something failed before, 2 when the call was wrong.";
+That of the container's program, 128 + N when signal N ended it; that of the runtime when it could not start the program; 1 when something failed before, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-generate(1), ocitool-exec(1), ocitool-delete(1), storetool-mount(1)";
 
 /// Run a container in the foreground
 ///

@@ -12,7 +12,10 @@ EXAMPLES:
   ocitool create --bundle DIR web && ocitool start web
 
 EXIT STATUS:
-0 when the program was started, 1 when not, 2 when the call was wrong.";
+0 when the program was started, 1 when not, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-create(1), ocitool-kill(1)";
 
 /// Start the program of a created container
 ///

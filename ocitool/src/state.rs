@@ -12,7 +12,10 @@ EXAMPLES:
   ocitool state web | jq -r .status
 
 EXIT STATUS:
-0 when the state was printed, 1 when there is no such container, 2 when the call was wrong.";
+0 when the state was printed, 1 when there is no such container, 2 when the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-list(1)";
 
 /// Print the state of a container
 ///

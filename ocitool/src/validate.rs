@@ -23,7 +23,10 @@ EXAMPLES:
   ocitool validate --json config.json | jq -r '.findings[] | .path'
 
 EXIT STATUS:
-0 when the configuration is valid, 1 when it has findings of the severity given by --level, 2 when it can not be read or the call was wrong.";
+0 when the configuration is valid, 1 when it has findings of the severity given by --level, 2 when it can not be read or the call was wrong.
+
+SEE ALSO:
+ocitool(1), ocitool-generate(1)";
 
 /// Say what is wrong with a configuration
 ///
