@@ -64,11 +64,11 @@ step "Two images made from Debian packages (kept in $(readlink -m "$images"))"
 sh "$here/../tests/images/debian.sh" "$images"
 images=$(cd "$images" && pwd)
 
-# a run that was killed outright could not take its mounts down
-[ ! -d "$dir/work/store" ] || storetool --root "$dir/work/store" umount --all >/dev/null
-rm -rf "$dir/work"
 mkdir -p "$dir/work"
 cd "$dir/work"
+# a run that was killed outright could not take its mounts down
+[ ! -d store ] || storetool --root store umount --all >/dev/null
+find . -xdev -mindepth 1 -delete
 trap take_down EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

@@ -122,14 +122,18 @@ impl Bundle {
 }
 
 /// Removes the bundle at `path` when it is a temporary one below `parent` whose maker was killed;
-/// leaves every other as it is.
+/// leaves every other as it is. In a `parent` that others may look into, `/tmp` say, a directory of
+/// such a name may be anybody's, and stays.
 ///
 /// # Errors
 /// The directory can not be removed.
 pub fn remove_left(parent: &Path, path: &Path) -> Result<(), RuntimeError> {
     let name = path.file_name().map(OsStr::as_encoded_bytes);
+    let is_private =
+        || fs::metadata(parent).is_ok_and(|meta| meta.permissions().mode() & 0o077 == 0);
     if path.parent() != Some(parent)
         || !name.is_some_and(|name| name.starts_with(PREFIX.as_bytes()))
+        || !is_private()
     {
         return Ok(());
     }
@@ -214,6 +218,11 @@ mod tests {
             remove_left(&parent, kept).unwrap();
             assert!(kept.exists(), "{}", kept.display());
         }
+        let mode = |mode| fs::set_permissions(&parent, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o755);
+        remove_left(&parent, left.path()).unwrap();
+        assert!(left.path().exists());
+        mode(0o700);
         remove_left(&parent, left.path()).unwrap();
         assert!(!left.path().exists());
         remove_left(&parent, left.path()).unwrap();

@@ -273,6 +273,14 @@ struct Check<'a> {
     bytes: AtomicU64,
 }
 
+/// Whether a file that was listed could not be read because a collection took it since. Who needs it
+/// says that it is missing.
+pub(crate) fn has_gone(path: &Path, error: &std::io::Error) -> bool {
+    let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    // A link to nothing is still there, and wrong.
+    is_missing(error) && fs::symlink_metadata(path).is_err_and(|error| is_missing(&error))
+}
+
 impl Check<'_> {
     fn found(&self, finding: Finding) {
         self.findings
@@ -315,8 +323,7 @@ impl Check<'_> {
             }) {
                 Ok(actual) if actual == id => return,
                 Ok(actual) => actual.hex(),
-                // A collection took it since it was listed. Who needs it says that it is missing.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+                Err(error) if has_gone(path, &error) => return,
                 Err(error) => error.to_string(),
             };
             self.found(Finding::ObjectCorrupt {
@@ -548,8 +555,7 @@ impl Check<'_> {
                 return self.found(Finding::Stray { path: text(path) });
             };
             let actual = self.hash(path, digest.algorithm());
-            let gone =
-                matches!(&actual, Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+            let gone = matches!(&actual, Err(error) if has_gone(path, error));
             if !gone && actual.ok().as_ref() != Some(&digest) {
                 self.found(Finding::BlobCorrupt {
                     blob: digest.to_string(),

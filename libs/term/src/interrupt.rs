@@ -1,4 +1,5 @@
-//! Ctrl-C, SIGTERM and the closed terminal's SIGHUP: the first asks the running work to stop and clean up, the second kills.
+//! Ctrl-C, SIGTERM and the closed terminal's SIGHUP: the first asks the running work to stop and
+//! clean up, the second kills.
 //!
 //! The first signal sets a flag that the work looks at (a copy through its progress, a loop by
 //! itself); the program then ends with 128 + the signal's number, as a shell reports a kill. The

@@ -9,7 +9,10 @@ use std::{
 use archive::testing::TarBuilder;
 
 use super::kit::{content, image_of, pull, rich_layer, store};
-use crate::{NewContainer, Store, fsck::Finding};
+use crate::{
+    NewContainer, Store,
+    fsck::{Finding, has_gone},
+};
 
 fn kinds(store: &Store) -> Vec<String> {
     let report = store.fsck(&Default::default()).unwrap();
@@ -46,19 +49,23 @@ fn filled() -> (tempfile::TempDir, Store) {
     (dir, store)
 }
 
-/// A link to nothing stands for a file that a collection takes once it has been listed.
 #[test]
-fn what_has_gone_meanwhile_is_not_corrupt() {
+fn what_has_gone_meanwhile_is_not_corrupt_and_a_link_to_nothing_is() {
     let (_dir, store) = filled();
     for (dir, name) in [
         ("objects/00", "0".repeat(62)),
         ("blobs/sha256", "0".repeat(64)),
     ] {
-        let dir = store.root().join(dir);
-        fs::create_dir_all(&dir).unwrap();
-        std::os::unix::fs::symlink("gone", dir.join(name)).unwrap();
+        let path = store.root().join(dir).join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let missing = || fs::read(&path).unwrap_err();
+        assert!(has_gone(&path, &missing()));
+        std::os::unix::fs::symlink("gone", &path).unwrap();
+        assert!(!has_gone(&path, &missing()));
     }
-    assert_eq!(kinds(&store), [""; 0]);
+    let mut found = kinds(&store);
+    found.sort();
+    assert_eq!(found, ["blob-corrupt", "object-corrupt"]);
 }
 
 fn flip(path: &Path) {
