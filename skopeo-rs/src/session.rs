@@ -15,7 +15,7 @@ use oci::platform::PlatformWanted;
 use registry::{Authorities, Cancel, ClientOptions, Proxies, RegistryError};
 use signing::Policy;
 use signing::policy::Requirement;
-use storage::StoreOptions;
+use storage::{StoreError, StoreOptions};
 use term::{Explain as _, Failure, Interrupt};
 
 use crate::global::Global;
@@ -152,7 +152,9 @@ impl Session {
             return Err(error.context(format!("not done within {timeout:?}")));
         }
         let not_found = is_not_found(&error);
-        let advice = RegistryError::find(error.as_ref()).and_then(RegistryError::advice);
+        let of_registry = || RegistryError::find(error.as_ref())?.advice();
+        let of_store = || StoreError::find(error.as_ref())?.advice();
+        let advice = of_registry().or_else(of_store);
         let mut failure = Failure::new(error);
         if not_found {
             failure = failure.status(NOT_FOUND);

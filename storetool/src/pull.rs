@@ -12,6 +12,7 @@ use oci::platform::PlatformWanted;
 use registry::RegistryError;
 use serde::Serialize;
 use signing::{Policy, Reason};
+use storage::StoreError;
 use term::copy::{CopyProgress, Moved, Report};
 use term::progress::Shown;
 use term::size::human;
@@ -196,8 +197,9 @@ fn advice(error: &anyhow::Error) -> Option<String> {
             )
         });
     }
-    let advice = RegistryError::find(error.as_ref())?.advice()?;
-    Some(advice.to_owned())
+    let of_registry = || RegistryError::find(error.as_ref())?.advice();
+    let of_store = || StoreError::find(error.as_ref())?.advice();
+    of_registry().or_else(of_store).map(str::to_owned)
 }
 
 fn print(stored: &Stored, moved: Moved, arrival: &Arrival) -> anyhow::Result<()> {

@@ -54,7 +54,7 @@ impl Ran {
     /// # Panics
     /// When it did not fail, or said something else.
     #[track_caller]
-    pub fn fails_with(self, words: &str) {
+    pub fn fails_with(&self, words: &str) {
         assert!(
             self.status > 0 && self.stderr.contains(words),
             "status {}, want a failure that says {words:?}\nstdout: {}\nstderr: {}",

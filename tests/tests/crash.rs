@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tests::disk::Disk;
 use tests::layout::{Image, Layer};
-use tests::programs::{Ran, ours, run, theirs};
+use tests::programs::{Ran, ours, run, shell, theirs};
 use tests::{Need, faults, need};
 
 /// A store with one image in it, a second image to pull, and what both must look like.
@@ -450,7 +450,7 @@ fn privileged_small_disk() {
     assert!(packed.len() < 1 << 20);
     let media_type = "application/vnd.oci.image.layer.v1.tar+gzip";
     for (name, layer, words) in [
-        ("plain", Layer::tar(&big), "no space left ("),
+        ("plain", Layer::tar(&big), "bytes at least"),
         (
             "packed",
             Layer::blob(&packed, &big, media_type),
@@ -460,7 +460,14 @@ fn privileged_small_disk() {
         let image = Image::new()
             .layer(layer)
             .write(&scene.dir.path().join(name));
-        scene.run_pull(&store, &image).fails_with(words);
+        let ran = scene.run_pull(&store, &image);
+        ran.fails_with(words);
+        ran.fails_with("hint: `storetool gc`");
+        shell(&format!(
+            "STORETOOL_ROOT={} skopeo-rs copy --insecure-policy {image} store:app:1",
+            store.display()
+        ))
+        .fails_with("hint: `storetool gc`");
         scene.check(&store, name);
         let after = disk.used_bytes();
         assert!(

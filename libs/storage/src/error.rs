@@ -33,7 +33,7 @@ pub enum StoreError {
     },
     /// The file system is full, or a quota is used up.
     #[error(
-        "{act} {}: no space left ({free_bytes} bytes and {free_inodes} inodes are free)",
+        "{act} {}, where {free_bytes} bytes and {free_inodes} inodes are free",
         path.display()
     )]
     NoSpace {
@@ -47,6 +47,22 @@ pub enum StoreError {
         free_inodes: u64,
         /// What the kernel said.
         source: io::Error,
+    },
+    /// The file system has less room than an image takes in any case.
+    #[error(
+        "the image takes more than the {free_bytes} bytes and {free_inodes} inodes that are free at {}: \
+         {needed_bytes} bytes at least",
+        path.display()
+    )]
+    TooSmall {
+        /// Where the store lies.
+        path: PathBuf,
+        /// Bytes of the layers that are to come, compressed.
+        needed_bytes: u64,
+        /// Bytes that are left.
+        free_bytes: u64,
+        /// Inodes that are left.
+        free_inodes: u64,
     },
     /// A file has more extended attributes than the file system keeps with one file.
     #[error(
@@ -406,9 +422,23 @@ impl StoreError {
         matches!(self, Self::InUse { .. } | Self::Locked { .. })
     }
 
+    /// Finds the error of the store that an error was caused by, whatever wraps it.
+    pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|cause| {
+            let boxed = cause.downcast_ref::<Box<Self>>();
+            cause.downcast_ref().or(boxed.map(AsRef::as_ref))
+        })
+    }
+
+    /// Returns what can be done about it, where that is known.
+    pub fn advice(&self) -> Option<&'static str> {
+        self.is_no_space()
+            .then_some("`storetool gc` gives back what nothing uses, `storetool rm` removes images")
+    }
+
     /// Tells whether the disk is full.
     pub fn is_no_space(&self) -> bool {
-        matches!(self, Self::NoSpace { .. })
+        matches!(self, Self::NoSpace { .. } | Self::TooSmall { .. })
     }
 
     /// Tells whether the layer or image itself is at fault.

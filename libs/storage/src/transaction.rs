@@ -147,7 +147,7 @@ impl Store {
     /// Layers that are there stay until the transaction ends, whatever a collection does.
     ///
     /// # Errors
-    /// [`StoreError::NoSpace`] when the blobs alone would not fit, [`StoreError::Locked`],
+    /// [`StoreError::TooSmall`] when the blobs alone would not fit, [`StoreError::Locked`],
     /// [`StoreError::ReadOnly`], failures of the file system.
     pub fn begin(&self, wanted: &[WantedLayer], wait: &dyn Fn(WaitEvent)) -> Result<Transaction> {
         self.check_writable()?;
@@ -219,12 +219,11 @@ impl Store {
                     .map_err(StoreError::sys("asking for free space at", root))
             })?;
         if needed > free.bytes || free.inodes < 16 {
-            return Err(StoreError::NoSpace {
-                act: "storing the image at",
+            return Err(StoreError::TooSmall {
                 path: root.to_owned(),
+                needed_bytes: needed,
                 free_bytes: free.bytes,
                 free_inodes: free.inodes,
-                source: std::io::ErrorKind::StorageFull.into(),
             });
         }
         Ok(())

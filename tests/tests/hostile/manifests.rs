@@ -164,7 +164,7 @@ pub(crate) fn cases() -> Vec<Case> {
         refused(
             "layer-size-2-to-62",
             layer(|d| d["size"] = (1u64 << 62).into()),
-            "no space left",
+            "4611686018427387904 bytes at least",
         ),
         refused(
             "layer-size-negative",
