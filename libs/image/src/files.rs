@@ -2,18 +2,18 @@
 //!
 //! Reading: every file is opened with `openat2(2)` below the layout's directory, follows no
 //! symbolic link, does not block on a fifo, and must be a regular file; its size comes from the
-//! open descriptor. Writing: a temporary name in the layout, data synced, then a rename.
+//! open descriptor. Writing: a file without a name in the layout, data synced, then its name.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use oci::{Digest, Digester};
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags, ResolveFlags};
-use tempfile::NamedTempFile;
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, ResolveFlags};
+use tempfile::TempPath;
 
 use crate::blob::{CHUNK, fill};
 use crate::error::ImageError;
@@ -23,6 +23,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// So many bytes come together before the disk is told to begin with them.
 const WRITEBACK_BYTES: u64 = 8 << 20;
+
+/// The mode of what is made, less the umask.
+const MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// A directory that files are opened below.
 #[derive(Debug)]
@@ -132,21 +135,40 @@ pub(crate) struct IndexLock {
     _fd: OwnedFd,
 }
 
-/// A file under a temporary name, removed unless it is published.
+/// A file that has no name until it is published, so that nothing of it stays, whatever ends us.
+/// Where the file system has no such files it has a temporary one, and a kill leaves it.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    file: NamedTempFile,
+    file: File,
+    directory: PathBuf,
+    prefix: &'static str,
+    name: Option<TempPath>,
 }
 
 impl Draft {
-    /// Starts a file in `directory` under a name that begins with `prefix`.
-    pub(crate) fn create(directory: &Path, prefix: &str) -> Result<Self, ImageError> {
-        let file = tempfile::Builder::new()
-            .prefix(prefix)
-            .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(directory)
-            .map_err(|source| ImageError::io("creating a file in", directory, source))?;
-        Ok(Self { file })
+    /// Starts a file in `directory`; a temporary name, if need be, begins with `prefix`.
+    pub(crate) fn create(directory: &Path, prefix: &'static str) -> Result<Self, ImageError> {
+        let failed = |source| ImageError::io("creating a file in", directory, source);
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let (file, name) = match rustix::fs::open(directory, flags, MODE) {
+            Ok(file) => (File::from(file), None),
+            // Kernels say EISDIR and file systems EOPNOTSUPP; some file systems have other words.
+            Err(_) => {
+                let (file, name) = tempfile::Builder::new()
+                    .prefix(prefix)
+                    .permissions(fs::Permissions::from_mode(MODE.bits()))
+                    .tempfile_in(directory)
+                    .map_err(failed)?
+                    .into_parts();
+                (file, Some(name))
+            }
+        };
+        Ok(Self {
+            file,
+            directory: directory.to_owned(),
+            prefix,
+            name,
+        })
     }
 
     /// Takes over the mode of the file that it will replace, and the owner where that is allowed.
@@ -155,14 +177,14 @@ impl Draft {
         // The owner first: a change of owner clears bits of the mode.
         let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
         file.set_permissions(old.permissions())
-            .map_err(|source| ImageError::io("changing the mode of", self.file.path(), source))
+            .map_err(|source| ImageError::io("changing the mode of", self.place(), source))
     }
 
     /// Writes a small document.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
         self.file
             .write_all(bytes)
-            .map_err(|source| ImageError::io("writing", self.file.path(), source))
+            .map_err(|source| ImageError::io("writing", self.place(), source))
     }
 
     /// Copies `reader` in. With `known`, the reader has checked the content itself; without,
@@ -203,22 +225,52 @@ impl Draft {
     /// Makes the content durable.
     pub(crate) fn sync(&self) -> Result<(), ImageError> {
         self.file
-            .as_file()
             .sync_data()
-            .map_err(|source| ImageError::io("syncing", self.file.path(), source))
+            .map_err(|source| ImageError::io("syncing", self.place(), source))
     }
 
     /// Gives the file its name, replacing what had it.
     pub(crate) fn publish(self, path: &Path) -> Result<(), ImageError> {
-        self.file
-            .persist(path)
-            .map(drop)
-            .map_err(|error| ImageError::io("renaming a file to", path, error.error))
+        let failed = |source| ImageError::io("renaming a file to", path, source);
+        let name = match self.name {
+            Some(name) => name,
+            None => match link(&self.file, path) {
+                Ok(()) => return Ok(()),
+                // A link replaces nothing; a rename does.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    tempfile::Builder::new()
+                        .prefix(self.prefix)
+                        .make_in(&self.directory, |name| link(&self.file, name))
+                        .map_err(failed)?
+                        .into_temp_path()
+                }
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        name.persist(path).map_err(|error| failed(error.error))
     }
 
     /// Returns the open file.
     pub(crate) fn as_file(&self) -> &File {
-        self.file.as_file()
+        &self.file
+    }
+
+    /// Where the file is, for messages.
+    fn place(&self) -> &Path {
+        self.name.as_deref().unwrap_or(&self.directory)
+    }
+}
+
+/// Gives a file without a name one that nothing has.
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    match rustix::fs::linkat(file, "", CWD, path, AtFlags::EMPTY_PATH) {
+        // Before Linux 6.10 it takes a privilege, and says that nothing is there without it.
+        Err(rustix::io::Errno::NOENT) => {
+            let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+            rustix::fs::linkat(CWD, own, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+            Ok(())
+        }
+        done => Ok(done?),
     }
 }
 
@@ -282,6 +334,32 @@ mod tests {
         ));
         assert!(root.read("../plain", 5).is_err());
         assert!(root.read_if_any("none", 5).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_draft_of_a_killed_program_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut draft = Draft::create(directory.path(), "x-").unwrap();
+        if draft.name.is_some() {
+            eprintln!("skipped: the file system has no files without a name");
+            return;
+        }
+        draft.write(b"half").unwrap();
+        std::mem::forget(draft);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_draft_replaces_what_had_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("it");
+        for content in ["first", "second"] {
+            let mut draft = Draft::create(directory.path(), "x-").unwrap();
+            draft.write(content.as_bytes()).unwrap();
+            draft.publish(&path).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]

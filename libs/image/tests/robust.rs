@@ -17,7 +17,7 @@ use common::{
     plain_http,
 };
 use image::{CopyError, ImageName, Note, Quiet, SinkOptions};
-use oci::{Compression, Digest, MediaType};
+use oci::{Compression, Descriptor, Digest, MediaType};
 
 fn image(seed: u64) -> TestImage {
     TestImage::new(MediaType::OciManifest, Compression::Gzip, seed)
@@ -307,6 +307,29 @@ fn writers_of_one_layout_lose_nothing() {
 }
 
 #[test]
+fn a_copy_that_fails_takes_no_directory_from_another() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    for to in ["oci", "dir"] {
+        let to = ImageName::parse(&format!("{to}:{}", root.path().join(to).display())).unwrap();
+        let none = image::EndpointOptions::default();
+        let open = || image::open_sink(&to, &context, &none, &SinkOptions::default()).unwrap();
+        let failed = open();
+        let other = open();
+        let digest = Digest::sha256(b"{}");
+        let config = Descriptor::new(MediaType::OciConfig, digest, 2);
+        other.put_config(&config, b"{}").unwrap();
+        drop(failed);
+        other.commit().unwrap();
+        let path = match &to {
+            ImageName::Oci(layout) => layout.path.join("blobs/sha256"),
+            _ => root.path().join("dir"),
+        };
+        assert_eq!(std::fs::read(path.join(digest.hex())).unwrap(), b"{}");
+    }
+}
+
+#[test]
 fn a_cancelled_copy_leaves_nothing() {
     let root = tempfile::tempdir().unwrap();
     let context = context(root.path());
@@ -556,6 +579,11 @@ fn what_may_be_important_is_not_overwritten() {
         chain(&error)
     );
     assert_eq!(std::fs::read(file).unwrap(), b"...");
+
+    let killed = root.path().join("killed");
+    std::fs::create_dir(&killed).unwrap();
+    std::fs::write(killed.join(".dir-put-x"), b"half").unwrap();
+    ours(&context, &from, &format!("dir:{}", killed.display()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Writes `dir:` directories.
 //!
-//! Order of writes: blobs, manifests and signatures under temporary names; at commit all are
+//! Order of writes: blobs, manifests and signatures as drafts in the directory; at commit all are
 //! synced, the old `manifest.json` goes, then the other files of the old image, then the new ones
 //! get their names, `manifest.json` last. A crash before the old manifest goes leaves the old
 //! image; a crash after leaves a directory without an image, which the next copy may overwrite.
@@ -30,6 +30,9 @@ const MANIFEST_TYPES: &[MediaType] = &[
     MediaType::OciIndex,
     MediaType::DockerList,
 ];
+
+/// How drafts are called where they have a name.
+const DRAFT: &str = ".dir-put-";
 
 /// A `dir:` directory that is being written.
 pub(crate) struct DirSink {
@@ -68,7 +71,7 @@ impl DirSink {
     }
 
     fn put(&self, name: String, bytes: &[u8]) -> Result<(), ImageError> {
-        let mut draft = Draft::create(&self.path, ".dir-put-")?;
+        let mut draft = Draft::create(&self.path, DRAFT)?;
         draft.write(bytes)?;
         self.drafts().insert(name, draft);
         Ok(())
@@ -81,8 +84,14 @@ fn entries(path: &Path) -> Result<Vec<fs::DirEntry>, ImageError> {
         .map_err(|source| ImageError::io("reading directory", path, source))
 }
 
+/// Drafts do not count: a copy that was killed may have left them.
 fn has_entries(path: &Path) -> Result<bool, ImageError> {
-    Ok(!entries(path)?.is_empty())
+    Ok(!entries(path)?.iter().all(is_draft))
+}
+
+fn is_draft(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    name.as_encoded_bytes().starts_with(DRAFT.as_bytes())
 }
 
 fn is_image_directory(path: &Path) -> Result<bool, ImageError> {
@@ -119,7 +128,7 @@ impl ImageSink for DirSink {
     }
 
     fn put_blob(&self, blob: Blob<'_>) -> Result<(Digest, u64), ImageError> {
-        let mut draft = Draft::create(&self.path, ".dir-put-")?;
+        let mut draft = Draft::create(&self.path, DRAFT)?;
         let (digest, size) = draft.fill(blob.reader, blob.known)?;
         // Here, while other layers still come in, so that the commit has little to wait for.
         draft.sync()?;
@@ -151,7 +160,9 @@ impl ImageSink for DirSink {
         } else {
             VERSION
         };
-        let mut version_file = Draft::create(&self.path, ".dir-put-")?;
+        // Who made it took it away again, when that copy failed.
+        create_directories(&self.path)?;
+        let mut version_file = Draft::create(&self.path, DRAFT)?;
         version_file.write(version.as_bytes())?;
         version_file.sync()?;
         for draft in drafts.values() {
@@ -159,8 +170,7 @@ impl ImageSink for DirSink {
         }
         remove_if_any(&self.path.join("manifest.json"))?;
         for entry in entries(&self.path)? {
-            let name = entry.file_name();
-            if name.to_string_lossy().starts_with(".dir-put-") || name == "version" {
+            if is_draft(&entry) || entry.file_name() == "version" {
                 continue;
             }
             let path = entry.path();

@@ -1,6 +1,6 @@
 //! Writes `oci:` directories.
 //!
-//! Order of writes: blobs under temporary names in the layout; at commit all are synced, get
+//! Order of writes: blobs as drafts in the layout; at commit all are synced, get
 //! their names, the directories are synced, signatures replace those that were there, and then
 //! `index.json` is read, changed and renamed into place under the layout's lock. So a writer
 //! beside us loses no entry, and a crash leaves at worst blobs that nothing names.
@@ -240,13 +240,15 @@ impl ImageSink for OciSink {
         let mut directories: Vec<PathBuf> = Vec::new();
         for (digest, draft) in drafts {
             let path = self.path(&digest);
-            draft.publish(&path)?;
             if let Some(parent) = path
                 .parent()
                 .filter(|p| !directories.iter().any(|d| d == p))
             {
+                // Who made it took it away again, when that copy failed.
+                create_directories(parent)?;
                 directories.push(parent.to_owned());
             }
+            draft.publish(&path)?;
         }
         for directory in &directories {
             sync_directory(directory)?;

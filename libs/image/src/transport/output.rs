@@ -16,7 +16,7 @@ const LINKS: usize = 40;
 pub(crate) enum Output {
     /// A new file beside the place where it will be.
     File {
-        /// The file under its temporary name.
+        /// The file, without a name yet.
         draft: Draft,
         /// The place.
         path: PathBuf,
