@@ -19,7 +19,7 @@ use crate::session::{Session, find_image};
 
 const AFTER_HELP: &str = "\
 OUTPUT:
-An OCI archive. Without the compressed layers (see storetool pull --keep-blobs) the layers are written uncompressed with a manifest made for them: the digest is another one then, which is said on standard error.
+An OCI archive. Without the compressed layers (see storetool pull --keep-blobs) the layers are written uncompressed with a manifest made for them. The digest is another one then, and where the manifest is docker's, for archives hold OCI's; it is said on standard error.
 
 EXAMPLES:
   storetool export app:1 | skopeo-rs copy oci-archive:- docker://registry.example/app:copy
@@ -97,7 +97,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let exported = open_source(&source, &context, &none)
         .context("reading the store")
         .and_then(|source| {
-            let sink = open_sink(&destination, &context, &none, &SinkOptions::default())
+            let sink_options = SinkOptions {
+                accept_uncompressed: true,
+                ..SinkOptions::default()
+            };
+            let sink = open_sink(&destination, &context, &none, &sink_options)
                 .with_context(|| format!("opening {}", args.output.display()))?;
             let options = CopyOptions::new(Timestamp::now());
             let source = source.as_ref();
@@ -107,6 +111,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         });
     progress.finish();
     let exported = exported.with_context(|| format!("exporting {}", args.image))?;
+    if !args.quiet && exported.digest != record.manifest {
+        let (digest, image) = (exported.digest, record.manifest);
+        term::program::say(&format!(
+            "{digest} in the archive is {image} of the store\n"
+        ));
+    }
     match args.json {
         true => Ok(term::json::print(&Exported {
             image: record.manifest.to_string(),

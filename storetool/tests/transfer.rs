@@ -66,11 +66,8 @@ fn archives_go_out_and_come_in_through_pipes() {
     let archive = world.run(&["export", "app:2"]);
     assert!(archive.status.success(), "{}", text(&archive.stderr));
     // Layers went out uncompressed: that is another image, which is said.
-    assert!(
-        text(&archive.stderr).contains("uncompressed"),
-        "{}",
-        text(&archive.stderr)
-    );
+    let said = text(&archive.stderr);
+    assert!(said.contains("uncompressed"), "{said}");
     let mut import = world
         .command(&["import", "--json", "--name", "back:1", "-"])
         .stdin(Stdio::piped())
@@ -88,6 +85,18 @@ fn archives_go_out_and_come_in_through_pipes() {
     assert!(imported.status.success(), "{}", text(&imported.stderr));
     let imported: Value = serde_json::from_slice(&imported.stdout).unwrap();
     assert_ne!(imported["image"]["digest"], two);
+    let other = imported["image"]["digest"].as_str().unwrap();
+    let last = said.lines().last().unwrap();
+    assert_eq!(
+        last,
+        format!("{other} in the archive is {two} of the store")
+    );
+    let manifest: Value =
+        serde_json::from_str(&world.out(&["inspect", "--raw", "back:1"])).unwrap();
+    for layer in manifest["layers"].as_array().unwrap() {
+        let uncompressed = "application/vnd.oci.image.layer.v1.tar";
+        assert_eq!(layer["mediaType"], uncompressed);
+    }
     let exported = world.json(&["export", "-q", "--json", "-o", "two.tar", "app:2"]);
     assert_eq!(exported["image"], two);
     assert_eq!(exported["digest"], imported["image"]["digest"]);

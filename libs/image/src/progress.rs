@@ -95,8 +95,6 @@ pub enum Note {
     LayersUncompressed {
         /// The digest in the store.
         stored: Digest,
-        /// The digest of the manifest that is given out.
-        given: Digest,
     },
 }
 

@@ -332,8 +332,8 @@ pub fn words(note: &Note) -> Option<String> {
         Note::StoringSignatures => "Storing signatures".to_owned(),
         Note::StoringListSignatures => "Storing list signatures".to_owned(),
         Note::AlreadyPresent => "Skipping: image already present at destination".to_owned(),
-        Note::LayersUncompressed { stored, given } => format!(
-            "Writing layers uncompressed: {stored} becomes {given} (the store kept no compressed layers)"
+        Note::LayersUncompressed { stored } => format!(
+            "The store has the layers uncompressed alone: the copy of {stored} gets another digest"
         ),
         Note::WaitingForLayer { layer, holder } => match holder {
             Some(process) => format!("Waiting for layer {layer}, which process {process} fetches"),

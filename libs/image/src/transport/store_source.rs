@@ -182,7 +182,6 @@ impl ImageSource for StoreSource {
         }
         vec![Note::LayersUncompressed {
             stored: self.record.manifest,
-            given: *self.manifest.digest(),
         }]
     }
 }
