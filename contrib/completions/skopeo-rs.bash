@@ -126,7 +126,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__copy)
+        skopeo__rs__subcmd__copy)
             opts="-a -f -q -h --all --multi-arch --format --preserve-digests --additional-tag --digestfile --image-parallel-copies --quiet --progress --remove-signatures --sign-by --sign-passphrase-file --sign-identity --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --src-shared-blob-dir --src-daemon-host --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --dest-shared-blob-dir --dest-daemon-host --dest-compress --dest-decompress --dest-oci-accept-uncompressed-layers --dest-compress-format --dest-compress-level --dest-force-compress-format --dest-precompute-digests --encryption-key --decryption-key --encrypt-layer --sign-by-sigstore --sign-by-sigstore-private-key --sign-by-sq-fingerprint --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -332,7 +332,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__help)
+        skopeo__rs__subcmd__help)
             opts="copy inspect list-tags manifest-digest standalone-sign standalone-verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -346,7 +346,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__help__subcmd__copy)
+        skopeo__rs__subcmd__help__subcmd__copy)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -360,7 +360,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__help__subcmd__help)
+        skopeo__rs__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -374,7 +374,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__help__subcmd__inspect)
+        skopeo__rs__subcmd__help__subcmd__inspect)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -388,7 +388,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__help__subcmd__list__subcmd__tags)
+        skopeo__rs__subcmd__help__subcmd__list__subcmd__tags)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -402,7 +402,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__help__subcmd__manifest__subcmd__digest)
+        skopeo__rs__subcmd__help__subcmd__manifest__subcmd__digest)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -416,7 +416,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__help__subcmd__standalone__subcmd__sign)
+        skopeo__rs__subcmd__help__subcmd__standalone__subcmd__sign)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -430,7 +430,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__help__subcmd__standalone__subcmd__verify)
+        skopeo__rs__subcmd__help__subcmd__standalone__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -444,7 +444,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__inspect)
+        skopeo__rs__subcmd__inspect)
             opts="-f -n -h --raw --config --format --no-tags --retry-times --retry-delay --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --daemon-host --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -546,7 +546,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__list__subcmd__tags)
+        skopeo__rs__subcmd__list__subcmd__tags)
             opts="-h --lines --retry-times --retry-delay --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --daemon-host --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -640,7 +640,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__manifest__subcmd__digest)
+        skopeo__rs__subcmd__manifest__subcmd__digest)
             opts="-h --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -690,7 +690,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__standalone__subcmd__sign)
+        skopeo__rs__subcmd__standalone__subcmd__sign)
             opts="-o -h --output --passphrase-file --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -752,7 +752,7 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        skopeo__subcmd__rs__subcmd__standalone__subcmd__verify)
+        skopeo__rs__subcmd__standalone__subcmd__verify)
             opts="-h --public-key-file --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

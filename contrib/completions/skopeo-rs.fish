@@ -1,12 +1,13 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_skopeo_rs_global_optspecs
-    string join \n debug policy= insecure-policy require-signed registries.d= registries-conf= override-arch= override-os= override-variant= command-timeout= tmpdir= user-agent-prefix= tls-verify= h/help V/version
+    string join \n debug policy= insecure-policy require-signed registries-d= registries-conf= override-arch= override-os= override-variant= command-timeout= tmpdir= user-agent-prefix= tls-verify= h/help V/version
 end
 
 function __fish_skopeo_rs_needs_command
     # Figure out if the current invocation already has a command.
     set -l cmd (commandline -opc)
     set -e cmd[1]
+    set cmd (string replace --regex -- '^(--[^=]*)\.' '$1-' $cmd)
     argparse -s (__fish_skopeo_rs_global_optspecs) -- $cmd 2>/dev/null
     or return
     if set -q argv[1]

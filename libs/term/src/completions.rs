@@ -21,7 +21,8 @@ pub fn script(command: &Command, shell: Shell) -> Vec<u8> {
     let mut offering = offer_booleans(command.clone());
     generate(shell, &mut offering, name, &mut text);
     match shell {
-        Shell::Bash => values_after_equals(command, &text),
+        Shell::Bash => values_after_equals(command, &one_name(command, &text)),
+        Shell::Fish => argparse_without_dots(&text),
         _ => text,
     }
 }
@@ -52,6 +53,32 @@ fn offer_booleans(command: Command) -> Command {
 fn is_bool(arg: &Arg) -> bool {
     arg.get_value_names()
         .is_some_and(|names| names.len() == 1 && names[0] == BOOL)
+}
+
+/// Has bash call a program with a dash by one name: clap_complete looks for verbs below another than
+/// the one by which it notes them, and so would offer nothing behind a verb.
+fn one_name(command: &Command, script: &[u8]) -> Vec<u8> {
+    let name = command.get_name();
+    String::from_utf8_lossy(script)
+        .replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
+        .into_bytes()
+}
+
+/// Has fish see the verb behind flags whose names have a dot, which its `argparse` refuses: there
+/// they have a dash.
+fn argparse_without_dots(script: &[u8]) -> Vec<u8> {
+    const SPECS: &str = "    string join \\n ";
+    const WORDS: &str = "    set -e cmd[1]\n";
+    let text = String::from_utf8_lossy(script);
+    let specs = text.lines().find(|line| line.starts_with(SPECS));
+    let Some(specs) = specs.filter(|specs| specs.contains('.')) else {
+        return script.to_vec();
+    };
+    let words =
+        format!("{WORDS}    set cmd (string replace --regex -- '^(--[^=]*)\\.' '$1-' $cmd)\n");
+    text.replacen(specs, &specs.replace('.', "-"), 1)
+        .replacen(WORDS, &words, 1)
+        .into_bytes()
 }
 
 /// Has bash see the flag before a value that follows `=`, which is a word of its own there; and no
@@ -133,5 +160,39 @@ mod tests {
         }
         let next = offered("--verify ''", "", "--verify");
         assert!(next.contains("--how") && !next.contains("true"), "{next}");
+    }
+
+    #[test]
+    fn bash_offers_the_flags_of_a_verb_of_a_program_with_a_dash() {
+        let verb = Command::new("list-tags").arg(Arg::new("lines").long("lines"));
+        let command = Command::new("p-q").subcommand(verb);
+        let script = String::from_utf8(script(&command, Shell::Bash)).unwrap();
+        let line = format!(
+            "{script}\nCOMP_WORDS=(p-q list-tags --l); COMP_CWORD=2
+            _p__q p-q --l list-tags; echo \"${{COMPREPLY[@]}}\""
+        );
+        let bash = process::Command::new("bash").args(["-c", &line]).output();
+        assert_eq!(
+            String::from_utf8(bash.unwrap().stdout).unwrap(),
+            "--lines\n"
+        );
+    }
+
+    #[test]
+    fn fish_is_handed_no_flag_with_a_dot_to_parse() {
+        let command = Command::new("p")
+            .arg(Arg::new("dir").long("registries.d"))
+            .subcommand(Command::new("show"));
+        let script = String::from_utf8(script(&command, Shell::Fish)).unwrap();
+        assert!(
+            script.contains("\n    string join \\n registries-d= h/help\n"),
+            "{script}"
+        );
+        assert!(
+            script
+                .contains("(string replace --regex -- '^(--[^=]*)\\.' '$1-' $cmd)\n    argparse "),
+            "{script}"
+        );
+        assert!(script.contains(" -l registries.d "), "{script}");
     }
 }
