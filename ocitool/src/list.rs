@@ -11,7 +11,7 @@ use crate::session::RuntimeArgs;
 const AFTER: &str = "\
 EXAMPLES:
   ocitool list
-  ocitool list --quiet | xargs -n1 ocitool state
+  ocitool list --quiet | xargs -r -n1 ocitool state
 
 EXIT STATUS:
 0 when the list was printed, 1 when not, 2 when the call was wrong.

@@ -13,7 +13,7 @@ EXAMPLES:
   storetool cat app:1 /etc/os-release
 
 EXIT STATUS:
-0 when the files were printed, 1 otherwise.
+0 when the files were printed, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-ls(1), storetool-extract(1)";

@@ -20,7 +20,7 @@ EXAMPLES:
   storetool diff --json app:1 app:2 | jq -r '.[] | select(.kind == \"added\") | .path'
 
 EXIT STATUS:
-0 when the differences were printed, also when there are none; 1 otherwise.
+0 when the differences were printed, also when there are none; 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-ls(1), storetool-containers(1)";

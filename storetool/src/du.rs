@@ -14,7 +14,7 @@ EXAMPLES:
   storetool du --json | jq '.images | max_by(.own_bytes)'
 
 EXIT STATUS:
-0 when the usage was printed, 1 otherwise.
+0 when the usage was printed, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-gc(1), storetool-rm(1)";

@@ -27,7 +27,7 @@ EXAMPLES:
   storetool export app:1 | ssh host storetool import --name app:1 -
 
 EXIT STATUS:
-0 when the archive is complete; 129, 130 or 143 after SIGHUP, Ctrl-C or SIGTERM; 1 otherwise.
+0 when the archive is complete; 129, 130 or 143 after SIGHUP, Ctrl-C or SIGTERM; 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-import(1), skopeo-rs-copy(1)";

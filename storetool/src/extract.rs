@@ -13,7 +13,7 @@ EXAMPLES:
   storetool extract --path /etc app:1 etc-of-app
 
 EXIT STATUS:
-0 when the files are there, 1 otherwise; then nothing is there.
+0 when the files are there, 2 when the call was wrong, 1 otherwise; then nothing is there.
 
 SEE ALSO:
 storetool(1), storetool-ls(1), storetool-mount(1)";

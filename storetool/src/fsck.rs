@@ -17,7 +17,7 @@ EXAMPLES:
   storetool fsck --json | jq '.findings[].kind'
 
 EXIT STATUS:
-0 when nothing is wrong, 3 when something is, 1 when the store could not be checked.
+0 when nothing is wrong, 3 when something is, 2 when the call was wrong, 1 when the store could not be checked.
 
 SEE ALSO:
 storetool(1), storetool-gc(1), storetool-pull(1)";

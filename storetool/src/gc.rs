@@ -13,7 +13,7 @@ EXAMPLES:
   storetool rm app:1 && storetool gc
 
 EXIT STATUS:
-0 when what nothing needs is gone, 1 otherwise.
+0 when what nothing needs is gone, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-rm(1), storetool-du(1)";

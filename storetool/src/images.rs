@@ -16,7 +16,7 @@ EXAMPLES:
   storetool images --format '{{.Digest}} {{join .Names \",\"}}'
 
 EXIT STATUS:
-0 when the list was printed, 1 otherwise.
+0 when the list was printed, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-inspect(1), storetool-layers(1)";

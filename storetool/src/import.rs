@@ -19,7 +19,7 @@ EXAMPLES:
   storetool import docker-archive:images.tar:app:1
 
 EXIT STATUS:
-0 when the image is in the store, on disk; 129, 130 or 143 after SIGHUP, Ctrl-C or SIGTERM; 1 otherwise. Unless it is 0 the store is as it was before.
+0 when the image is in the store, on disk; 129, 130 or 143 after SIGHUP, Ctrl-C or SIGTERM; 2 when the call was wrong, 1 otherwise. Unless it is 0 the store is as it was before.
 
 SEE ALSO:
 storetool(1), storetool-pull(1), storetool-export(1), containers-policy.json(5)";

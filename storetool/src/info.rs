@@ -14,7 +14,7 @@ EXAMPLES:
   storetool info --format '{{.Driver}}'
 
 EXIT STATUS:
-0 when there is a store, 1 otherwise.
+0 when there is a store, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-du(1)";

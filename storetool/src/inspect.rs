@@ -12,7 +12,7 @@ EXAMPLES:
   storetool inspect --format '{{.Policy.Scope}} {{.Policy.Signers}}' app:1
 
 EXIT STATUS:
-0 when the image is in the store, 1 otherwise.
+0 when the image is in the store, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-images(1), skopeo-rs-inspect(1)";

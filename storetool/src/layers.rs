@@ -13,7 +13,7 @@ EXAMPLES:
   storetool layers --json | jq 'map(select(.images == []))'
 
 EXIT STATUS:
-0 when the list was printed, 1 otherwise.
+0 when the list was printed, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-images(1), storetool-du(1)";

@@ -18,7 +18,7 @@ EXAMPLES:
   storetool ls -R --json app:1 | jq -r '.[] | select(.mode[0:1] == \"4\") | .path'
 
 EXIT STATUS:
-0 when the files were listed, 1 otherwise.
+0 when the files were listed, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-cat(1), storetool-extract(1)";

@@ -16,7 +16,7 @@ EXAMPLES:
   id=$(storetool containers create app:1) && root=$(storetool mount \"$id\")
 
 EXIT STATUS:
-0 when it is mounted, 1 otherwise.
+0 when it is mounted, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-umount(1), storetool-mounted(1), storetool-containers(1)";

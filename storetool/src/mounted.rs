@@ -12,7 +12,7 @@ EXAMPLES:
   storetool mounted --json | jq -r '.[].path' | xargs -r storetool umount
 
 EXIT STATUS:
-0 when the list was printed, 1 otherwise.
+0 when the list was printed, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-mount(1), storetool-umount(1)";

@@ -8,11 +8,11 @@ use crate::session::{Session, find_image};
 const AFTER_HELP: &str = "\
 EXAMPLES:
   storetool rm app:1
-  storetool images -q | xargs storetool rm
+  storetool images -q | xargs -r storetool rm
   storetool rm app:1 && storetool gc
 
 EXIT STATUS:
-0 when all the images are gone, 1 otherwise; images after one that could not be removed are tried, too.
+0 when all the images are gone, 2 when the call was wrong, 1 otherwise; images after one that could not be removed are tried, too.
 
 SEE ALSO:
 storetool(1), storetool-untag(1), storetool-gc(1)";

@@ -12,7 +12,7 @@ EXAMPLES:
   storetool tag 3f9c0d registry.example/app:1
 
 EXIT STATUS:
-0 when the image has the name, 1 otherwise.
+0 when the image has the name, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-untag(1)";

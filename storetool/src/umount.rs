@@ -15,7 +15,7 @@ EXAMPLES:
   storetool umount --all
 
 EXIT STATUS:
-0 when nothing of what was named is mounted any more, 1 otherwise.
+0 when nothing of what was named is mounted any more, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-mount(1), storetool-mounted(1)";

@@ -12,7 +12,7 @@ EXAMPLES:
   storetool untag app:old
 
 EXIT STATUS:
-0 when all the names are gone, 1 otherwise; names after one that could not be taken away are tried, too.
+0 when all the names are gone, 2 when the call was wrong, 1 otherwise; names after one that could not be taken away are tried, too.
 
 SEE ALSO:
 storetool(1), storetool-tag(1), storetool-rm(1)";

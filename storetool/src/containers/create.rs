@@ -14,7 +14,7 @@ EXAMPLES:
   storetool containers create --name web --label owner=alice app:1
 
 EXIT STATUS:
-0 when the container is there, 1 otherwise.
+0 when the container is there, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool-containers(1), storetool-mount(1)";

@@ -16,7 +16,7 @@ EXAMPLES:
   storetool containers ls -q | xargs -r storetool containers rm
 
 EXIT STATUS:
-0 when the list was printed, 1 otherwise.
+0 when the list was printed, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool-containers(1)";

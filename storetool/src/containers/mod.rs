@@ -19,7 +19,7 @@ EXAMPLES:
   storetool containers rm web
 
 EXIT STATUS:
-0 when all went well, 1 otherwise.
+0 when all went well, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-mount(1), storetool-diff(1), ocitool(1)";

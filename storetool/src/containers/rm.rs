@@ -11,7 +11,7 @@ EXAMPLES:
   storetool containers rm web
 
 EXIT STATUS:
-0 when all the containers are gone, 1 otherwise; containers after one that could not be removed are tried, too.
+0 when all the containers are gone, 2 when the call was wrong, 1 otherwise; containers after one that could not be removed are tried, too.
 
 SEE ALSO:
 storetool-containers(1)";
