@@ -133,8 +133,10 @@ fn privileged_detached_programs_go_on_until_delete_by_force() {
     assert_eq!(quietly("exec", &detached), Some(0));
     assert!(start.elapsed() < Duration::from_secs(60));
     let (first, second) = (pid_of("first"), pid_of("second"));
-    let line = fs::read(second.join("cmdline")).unwrap();
-    assert_eq!(line, b"/bin/sleep\x00600\x00");
+    // runc may be back before its child has become the program.
+    wait_for("the program", || {
+        fs::read(second.join("cmdline")).unwrap() == b"/bin/sleep\x00600\x00"
+    });
 
     assert_eq!(place.call("delete", &["d"]).status, 1);
     assert!(first.exists() && second.exists());
