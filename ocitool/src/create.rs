@@ -48,7 +48,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
-    let runtime = args.runtime.find_to_start()?;
+    let runtime = args.runtime.find_to_start(interrupt)?;
     let bundle = Bundle::at(&args.bundle);
     let spec = Spec::parse(&bundle.config()?)?;
     check_root(&bundle, &spec)?;
@@ -61,13 +61,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     };
     // A signal is for the runtime; without this the second one would end ocitool alone.
     interrupt.hand_over();
-    let created = runtime.create(
-        &args.id,
-        bundle.path(),
-        spec.terminal(),
-        &options,
-        &interrupt.flag(),
-    );
+    let created = runtime.create(&args.id, bundle.path(), spec.terminal(), &options);
     match &created {
         Err(RuntimeError::Console { terminal: true }) => created
             .hint(|| "give --console-socket PATH; ocitool run connects a terminal by itself")?,

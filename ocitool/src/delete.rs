@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::{ContainerId, State, bundle};
+use term::Interrupt;
 
 use crate::session::{self, RuntimeArgs};
 
@@ -36,8 +37,8 @@ pub(crate) struct Args {
     runtime: RuntimeArgs,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let runtime = args.runtime.find()?;
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    let runtime = args.runtime.find(interrupt)?;
     // Where it can not be told, the deletion says why.
     let state = runtime.state(&args.id).ok();
     session::about(&args.id, runtime.delete(&args.id, args.force))?;

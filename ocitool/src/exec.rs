@@ -83,7 +83,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
         session::need_terminal()?;
     }
     // What is known against the runtime was said when the container was started.
-    let runtime = args.runtime.find()?;
+    let runtime = args.runtime.find(interrupt)?;
     let process = process(&runtime, &args)?;
     let options = ExecOptions {
         detach: args.detach,
@@ -92,13 +92,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     };
     // A signal is for the program; without this the second one would end ocitool alone.
     interrupt.hand_over();
-    let exit = runtime.exec(
-        &args.id,
-        &process,
-        &session::bundle_parent(),
-        &options,
-        &interrupt.flag(),
-    )?;
+    let exit = runtime.exec(&args.id, &process, &session::bundle_parent(), &options)?;
     Ok(ExitCode::from(exit.code()))
 }
 

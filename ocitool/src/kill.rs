@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::ContainerId;
+use term::Interrupt;
 
 use crate::session::{self, RuntimeArgs};
 
@@ -32,8 +33,8 @@ pub(crate) struct Args {
     runtime: RuntimeArgs,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let runtime = args.runtime.find()?;
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    let runtime = args.runtime.find(interrupt)?;
     session::about(&args.id, runtime.kill(&args.id, &args.signal))?;
     Ok(ExitCode::SUCCESS)
 }

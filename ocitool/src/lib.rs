@@ -83,12 +83,12 @@ fn dispatch(cli: Cli, interrupt: &Interrupt) -> Result<ExitCode> {
         Verb::Validate(args) => validate::run(&args, interrupt),
         Verb::Run(args) => run::run(*args, interrupt),
         Verb::Create(args) => create::run(args, interrupt),
-        Verb::Start(args) => start::run(&args),
-        Verb::State(args) => state::run(&args),
+        Verb::Start(args) => start::run(&args, interrupt),
+        Verb::State(args) => state::run(&args, interrupt),
         Verb::Exec(args) => exec::run(args, interrupt),
-        Verb::Kill(args) => kill::run(&args),
-        Verb::Delete(args) => delete::run(&args),
-        Verb::List(args) => list::run(&args),
+        Verb::Kill(args) => kill::run(&args, interrupt),
+        Verb::Delete(args) => delete::run(&args, interrupt),
+        Verb::List(args) => list::run(&args, interrupt),
     }
 }
 

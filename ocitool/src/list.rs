@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::ContainerSummary;
-use term::Table;
+use term::{Interrupt, Table};
 
 use crate::session::RuntimeArgs;
 
@@ -36,8 +36,8 @@ pub(crate) struct Args {
     runtime: RuntimeArgs,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let containers = args.runtime.find()?.list()?;
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    let containers = args.runtime.find(interrupt)?.list()?;
     if args.json {
         term::json::print(&containers)?;
         return Ok(ExitCode::SUCCESS);

@@ -71,7 +71,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
-    let runtime = args.runtime.find_to_start()?;
+    let runtime = args.runtime.find_to_start(interrupt)?;
     let id = match args.id {
         Some(id) => id,
         None => session::fresh_id().parse()?,
@@ -107,7 +107,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     };
     // A signal is for the container; without this the second one would end ocitool alone.
     interrupt.hand_over();
-    let exit = runtime.run(&id, bundle.path(), &options, &interrupt.flag());
+    let exit = runtime.run(&id, bundle.path(), &options);
     bundle.remove()?;
     Ok(ExitCode::from(exit?.code()))
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use runtime::{ContainerId, Runtime, RuntimeError, Search};
 use runtime_spec::Spec;
-use term::Explain;
+use term::{Explain, Interrupt};
 
 /// The runtime to use.
 #[derive(Debug, clap::Args)]
@@ -27,14 +27,18 @@ pub(crate) struct RuntimeArgs {
 
 impl RuntimeArgs {
     /// Finds the runtime.
-    pub(crate) fn find(&self) -> Result<Runtime> {
+    pub(crate) fn find(&self, interrupt: &Interrupt) -> Result<Runtime> {
         let search = Search {
             wanted: self.runtime.clone(),
             path: std::env::var_os("PATH").unwrap_or_default(),
             state_root: self.root.clone(),
+            stop: interrupt.flag(),
         };
         let found = Runtime::find(&search);
-        let missing = matches!(found, Err(RuntimeError::NotFound { .. }));
+        let missing = matches!(
+            found,
+            Err(RuntimeError::NotFound { .. } | RuntimeError::Spawn { .. })
+        );
         if missing {
             return found.hint(|| "install runc or crun, or name a runtime with --runtime PATH");
         }
@@ -42,8 +46,8 @@ impl RuntimeArgs {
     }
 
     /// Finds the runtime, and says what is known against it.
-    pub(crate) fn find_to_start(&self) -> Result<Runtime> {
-        let runtime = self.find()?;
+    pub(crate) fn find_to_start(&self, interrupt: &Interrupt) -> Result<Runtime> {
+        let runtime = self.find(interrupt)?;
         let known: Vec<&str> = runtime
             .vulnerabilities()
             .iter()

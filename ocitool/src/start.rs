@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::ContainerId;
+use term::Interrupt;
 
 use crate::session::{self, RuntimeArgs};
 
@@ -30,7 +31,7 @@ pub(crate) struct Args {
     runtime: RuntimeArgs,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    session::about(&args.id, args.runtime.find()?.start(&args.id))?;
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    session::about(&args.id, args.runtime.find(interrupt)?.start(&args.id))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::ContainerId;
+use term::Interrupt;
 
 use crate::session::{self, RuntimeArgs};
 
@@ -31,8 +32,8 @@ pub(crate) struct Args {
     runtime: RuntimeArgs,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let state = session::about(&args.id, args.runtime.find()?.state(&args.id))?;
+pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    let state = session::about(&args.id, args.runtime.find(interrupt)?.state(&args.id))?;
     term::json::print(state.answer())?;
     Ok(ExitCode::SUCCESS)
 }

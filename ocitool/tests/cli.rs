@@ -368,11 +368,17 @@ fn errors_name_the_next_step() {
         out.status == 1 && out.stderr.contains("hint: install runc"),
         "{out:?}"
     );
+    let out = run(&["state", "--runtime", "/dev", "id"]);
+    assert_eq!(
+        (out.status, out.stderr.lines().next()),
+        (1, Some("ocitool: starting /dev")),
+        "{out:?}"
+    );
+    assert!(out.stderr.contains("hint: install runc"), "{out:?}");
     assert_eq!(run(&["run", "id"]).status, 2);
     assert_eq!(run(&["start", "../x"]).status, 2);
 }
 
-/// umoci converts the same image by the same document.
 #[test]
 fn a_signal_before_the_start_starts_nothing() {
     let dir = tempfile::tempdir().unwrap();
@@ -427,6 +433,75 @@ fn config_of(root: &Path, dir: &Path) -> PathBuf {
 }
 
 #[test]
+fn a_signal_ends_a_runtime_that_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = rootfs(dir.path());
+    let config = config_of(&root, dir.path());
+    let asked = dir.path().join("asked");
+    // The program that hangs is not the runtime itself, but one that it waits for.
+    let hang = format!(
+        "(echo $$ $(exec sh -c 'echo $PPID') > {0}.new; mv {0}.new {0}; exec sleep 600); exit 0",
+        asked.display()
+    );
+    let hangs = script(
+        &dir.path().join("hangs"),
+        &format!("[ $1 = --version ] && exit 0; {hang}"),
+    );
+    let hangs_at_once = script(&dir.path().join("hangs-at-once"), &hang);
+    let run = ["run", "--config", config.to_str().unwrap()];
+    for (runtime, args) in [
+        (&hangs, &["state", "x"][..]),
+        (&hangs, &["list"]),
+        (&hangs, &["start", "x"]),
+        (&hangs, &["kill", "x"]),
+        (&hangs, &["delete", "--force", "x"]),
+        (&hangs_at_once, &["state", "x"]),
+        (&hangs_at_once, &run),
+        // What it left is not waited for either.
+        (&hangs, &run),
+    ] {
+        let child = ocitool(args)
+            .arg("--runtime")
+            .arg(runtime)
+            .env("XDG_RUNTIME_DIR", dir.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for("the question to the runtime", || asked.exists());
+        let numbers = fs::read_to_string(&asked).unwrap();
+        fs::remove_file(&asked).unwrap();
+        signal(&child, "TERM");
+        if args[0] == "run" && runtime == &hangs {
+            // What runs in the foreground shares its group with us, and so is not ended as a whole.
+            let _ = Command::new("kill")
+                .args(numbers.split_whitespace())
+                .output();
+        }
+        let out = done(child.wait_with_output().unwrap());
+        assert_eq!(out.status, 143, "{args:?}: {out:?}");
+        assert!(out.stderr.contains("gave up waiting for"), "{out:?}");
+        let runs = |number: &str| {
+            fs::read_to_string(format!("/proc/{number}/stat"))
+                .is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        wait_for("the end of the runtime", || {
+            !numbers.split_whitespace().any(runs)
+        });
+    }
+}
+
+#[test]
+fn a_state_is_an_object() {
+    let dir = tempfile::tempdir().unwrap();
+    for (answer, status) in [(r#"{"status":"odd"}"#, 0), ("[]", 1)] {
+        let text = format!("[ $1 = --version ] || echo '{answer}'");
+        let runtime = script(&dir.path().join("runtime"), &text);
+        let out = run(&["state", "--runtime", runtime.to_str().unwrap(), "x"]);
+        assert_eq!(out.status, status, "{out:?}");
+    }
+}
+
+#[test]
 fn the_list_is_named_when_the_container_is_not_there() {
     let dir = tempfile::tempdir().unwrap();
     for (says, hint) in [
@@ -453,6 +528,7 @@ fn the_list_is_named_when_the_container_is_not_there() {
     }
 }
 
+/// umoci converts the same image by the same document.
 #[test]
 fn conversion_agrees_with_umoci() {
     if let Err(reason) = common::installed("umoci") {

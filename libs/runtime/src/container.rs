@@ -5,15 +5,19 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
-use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::ask::Patience;
 use crate::error::RuntimeError;
-use crate::find::{ANSWER_BYTES, Kind, Runtime};
+use crate::find::{Kind, Runtime};
 use crate::foreground::{self, Exit};
+
+/// How long a runtime may take to delete what one that was killed left.
+const CLEANING: Duration = Duration::from_secs(5);
 
 /// The name of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +94,7 @@ pub struct ExecOptions {
 /// The state of a container (runtime-spec, runtime.md, "State"); the whole answer is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    answer: Value,
+    answer: Map<String, Value>,
 }
 
 impl State {
@@ -115,7 +119,7 @@ impl State {
     }
 
     /// Returns everything the runtime said.
-    pub fn answer(&self) -> &Value {
+    pub fn answer(&self) -> &Map<String, Value> {
         &self.answer
     }
 }
@@ -140,7 +144,7 @@ pub struct ContainerSummary {
 
 impl Runtime {
     /// Creates a container; its program waits for [`Runtime::start`]. Its standard streams are
-    /// ours. `terminal` is what config.json says. Nothing is started when `stop` is set.
+    /// ours. `terminal` is what config.json says. Nothing is started when somebody asked to stop.
     ///
     /// # Errors
     /// A terminal without console socket, or the runtime fails (it has then said why).
@@ -150,7 +154,6 @@ impl Runtime {
         bundle: &Path,
         terminal: bool,
         options: &CreateOptions,
-        stop: &AtomicBool,
     ) -> Result<(), RuntimeError> {
         const VERB: &str = "create";
         if terminal != options.console_socket.is_some() {
@@ -167,12 +170,12 @@ impl Runtime {
         preserve(&mut command, options.preserve_fds);
         command.arg(id.as_str());
         close_others(options.preserve_fds, options.listen_fds)?;
-        self.expect_success(self.make(&mut command, id, bundle, stop)?, VERB)
+        self.expect_success(self.make(&mut command, id, bundle)?, VERB)
     }
 
     /// Runs a container in the foreground and returns its exit status. Standard streams are ours;
     /// with `process.terminal` the runtime itself connects the terminal. Signals are forwarded;
-    /// nothing is started when `stop` is set by one that came before.
+    /// nothing is started when one came before.
     ///
     /// An error of the runtime is not told apart from the container's status; it has then been
     /// printed by the runtime.
@@ -184,7 +187,6 @@ impl Runtime {
         id: &ContainerId,
         bundle: &Path,
         options: &RunOptions,
-        stop: &AtomicBool,
     ) -> Result<Exit, RuntimeError> {
         let mut command = self.command("run");
         command.arg("--bundle").arg(bundle);
@@ -192,7 +194,7 @@ impl Runtime {
         preserve(&mut command, options.preserve_fds);
         command.arg(id.as_str());
         close_others(options.preserve_fds, options.listen_fds)?;
-        self.make(&mut command, id, bundle, stop)
+        self.make(&mut command, id, bundle)
     }
 
     /// Has a runtime make a container, and deletes what one that was killed over it left: the
@@ -202,14 +204,18 @@ impl Runtime {
         command: &mut Command,
         id: &ContainerId,
         bundle: &Path,
-        stop: &AtomicBool,
     ) -> Result<Exit, RuntimeError> {
         let since = Timestamp::now();
-        let exit = foreground::run(command, self.program(), stop)?;
-        if exit.is_by_signal() && self.may_be_remains(id, bundle, since) {
-            match self.delete(id, true) {
+        let exit = foreground::run(command, self.program(), self.patience())?;
+        // The signal may have been one that we passed on, and that ended our patience.
+        let cleaner = self.with_patience(Patience::of(CLEANING));
+        if exit.is_by_signal() && cleaner.may_be_remains(id, bundle, since) {
+            match cleaner.delete(id, true) {
                 Err(error) if error.is_no_container() => {}
-                deleted => deleted?,
+                deleted => deleted.map_err(|source| RuntimeError::Remains {
+                    program: self.program().to_owned(),
+                    source: Box::new(source),
+                })?,
             }
         }
         Ok(exit)
@@ -243,9 +249,10 @@ impl Runtime {
     /// # Errors
     /// The runtime fails, because there is no such container for instance.
     pub fn state(&self, id: &ContainerId) -> Result<State, RuntimeError> {
-        let answer = self.ask(self.command("state").arg(id.as_str()), "state")?;
+        const VERB: &str = "state";
+        let answer = self.ask(self.command(VERB).arg(id.as_str()), VERB)?;
         Ok(State {
-            answer: self.parse(&answer, "state")?,
+            answer: self.read(&answer, VERB)?,
         })
     }
 
@@ -254,7 +261,7 @@ impl Runtime {
     ///
     /// The whole process is handed over, in a file in `scratch`: the flags of runtimes mix it with
     /// the container's own process (runc keeps the groups of that one, root's say). Signals are
-    /// forwarded; nothing is started when `stop` is set by one that came before.
+    /// forwarded; nothing is started when one came before.
     ///
     /// # Errors
     /// The file can not be written or the runtime not be started.
@@ -264,7 +271,6 @@ impl Runtime {
         process: &Value,
         scratch: &Path,
         options: &ExecOptions,
-        stop: &AtomicBool,
     ) -> Result<Exit, RuntimeError> {
         let file = crate::bundle::scratch_file(scratch, process.to_string().as_bytes())?;
         let mut command = self.command("exec");
@@ -280,7 +286,7 @@ impl Runtime {
         path_option(&mut command, "--pid-file", options.pid_file.as_deref());
         command.arg(id.as_str());
         close_others(0, 0)?;
-        foreground::run(&mut command, self.program(), stop)
+        foreground::run(&mut command, self.program(), self.patience())
     }
 
     /// Sends a signal, given as `TERM`, `SIGTERM` or a number, to the first process.
@@ -318,21 +324,8 @@ impl Runtime {
         }
         let answer = self.ask(self.command(VERB).args(["--format", "json"]), VERB)?;
         // runc writes null for no containers.
-        let list: Option<Vec<ContainerSummary>> = oci::json::from_slice(&answer, ANSWER_BYTES)
-            .map_err(|source| self.answer_error(VERB, source))?;
+        let list: Option<Vec<ContainerSummary>> = self.read(&answer, VERB)?;
         Ok(list.unwrap_or_default())
-    }
-
-    fn parse(&self, answer: &[u8], verb: &'static str) -> Result<Value, RuntimeError> {
-        oci::json::parse(answer, ANSWER_BYTES).map_err(|source| self.answer_error(verb, source))
-    }
-
-    fn answer_error(&self, verb: &'static str, source: oci::json::JsonError) -> RuntimeError {
-        RuntimeError::Answer {
-            program: self.program().to_owned(),
-            verb,
-            source,
-        }
     }
 
     fn expect_success(&self, exit: Exit, verb: &'static str) -> Result<(), RuntimeError> {

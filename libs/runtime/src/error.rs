@@ -41,6 +41,22 @@ pub enum RuntimeError {
         /// What it said last, bounded.
         message: String,
     },
+    /// The runtime did not end before somebody asked to stop, or in the time that it was given.
+    #[error("gave up waiting for {} {verb}", program.display())]
+    GivenUp {
+        /// The program.
+        program: PathBuf,
+        /// What it was to do.
+        verb: &'static str,
+    },
+    /// The runtime was killed while it made a container, and what it left can not be deleted.
+    #[error("a signal ended {}, and what it left of the container stays", program.display())]
+    Remains {
+        /// The program.
+        program: PathBuf,
+        /// Why it stays.
+        source: Box<RuntimeError>,
+    },
     /// The runtime's answer is not what it should be.
     #[error("{} {verb} gave no usable answer", program.display())]
     Answer {

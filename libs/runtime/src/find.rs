@@ -1,13 +1,15 @@
 //! Finding the runtime and asking it who it is.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
+use crate::ask::Patience;
 use crate::error::RuntimeError;
 use crate::vulnerability::{self, Vulnerability};
 
@@ -21,8 +23,6 @@ const MORE_DIRS: [&str; 5] = [
     "/usr/local/sbin",
     "/usr/libexec",
 ];
-/// Most bytes of an answer.
-pub(crate) const ANSWER_BYTES: u64 = 16 << 20;
 
 /// Which program a runtime is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,9 @@ pub struct Search {
     pub path: OsString,
     /// The directory of the runtime's state (`--root`); its own default otherwise.
     pub state_root: Option<PathBuf>,
+    /// Set when somebody asks to stop: the runtime is then ended when it was asked something, and
+    /// nothing more is started.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// A runtime that is there.
@@ -94,6 +97,7 @@ pub struct Runtime {
     version: Option<Version>,
     about: String,
     state_root: Option<PathBuf>,
+    patience: Patience,
 }
 
 impl Runtime {
@@ -122,6 +126,7 @@ impl Runtime {
             version: None,
             about: String::new(),
             state_root: search.state_root.clone(),
+            patience: Patience::until_stopped(Arc::clone(&search.stop)),
         };
         let answer = runtime.ask(Command::new(&runtime.program).arg("--version"), "--version")?;
         runtime.about = String::from_utf8_lossy(&answer).into_owned();
@@ -177,13 +182,19 @@ impl Runtime {
             Err(RuntimeError::Failed { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        oci::json::parse(&answer, ANSWER_BYTES)
-            .map(Some)
-            .map_err(|source| RuntimeError::Answer {
-                program: self.program.clone(),
-                verb: VERB,
-                source,
-            })
+        self.read(&answer, VERB).map(Some)
+    }
+
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    /// The same runtime, waited for in another way.
+    pub(crate) fn with_patience(&self, patience: Patience) -> Self {
+        Self {
+            patience,
+            ..self.clone()
+        }
     }
 
     /// Starts a command line with the program and its global options.
@@ -195,94 +206,17 @@ impl Runtime {
         command.arg(verb);
         command
     }
-
-    /// Runs a command to its end and returns what it wrote, which is bounded. It starts nothing in
-    /// a container, and so inherits what we did: to mark that here would also take it from the
-    /// container that is started next.
-    pub(crate) fn ask(
-        &self,
-        command: &mut Command,
-        verb: &'static str,
-    ) -> Result<Vec<u8>, RuntimeError> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|source| RuntimeError::Spawn {
-                program: self.program.clone(),
-                source,
-            })?;
-        let wait = |source| RuntimeError::Wait {
-            program: self.program.clone(),
-            source,
-        };
-        let stderr = child.stderr.take();
-        // Both pipes are drained at once, so that a talkative runtime does not block on one.
-        let complaints = std::thread::spawn(move || {
-            let mut tail = Vec::new();
-            if let Some(mut stderr) = stderr {
-                let _ = stderr.by_ref().take(64 << 10).read_to_end(&mut tail);
-                let _ = std::io::copy(&mut stderr, &mut std::io::sink());
-            }
-            tail
-        });
-        let mut answer = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            stdout
-                .take(ANSWER_BYTES + 1)
-                .read_to_end(&mut answer)
-                .map_err(wait)?;
-        }
-        let status = child.wait().map_err(wait)?;
-        let complaints = complaints.join().unwrap_or_default();
-        if status.success() {
-            return Ok(answer);
-        }
-        Err(RuntimeError::Failed {
-            program: self.program.clone(),
-            verb,
-            status: crate::foreground::Exit::from(status).code(),
-            message: last_line(&complaints),
-        })
-    }
-}
-
-/// The last line that says something, without control characters and not too long. Of a line of
-/// runc's log (`time="…" level=error msg="…"`) only the message.
-fn last_line(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let line = text
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    let logged = line
-        .split_once(" msg=\"")
-        .filter(|(before, _)| before.contains("level="))
-        .map(|(_, message)| {
-            message
-                .strip_suffix('"')
-                .unwrap_or(message)
-                .replace("\\\"", "\"")
-        });
-    logged
-        .unwrap_or_else(|| line.trim().to_owned())
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(2_000)
-        .collect()
 }
 
 fn locate(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
+    if Path::new(name).components().count() > 1 {
+        // What is wrong with it shows when it is started.
+        return Some(PathBuf::from(name));
+    }
     let executable = |path: &Path| {
         std::fs::metadata(path)
             .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
-    if Path::new(name).components().count() > 1 {
-        let path = PathBuf::from(name);
-        return executable(&path).then_some(path);
-    }
     std::env::split_paths(path)
         .filter(|dir| dir.is_absolute())
         .chain(MORE_DIRS.iter().map(PathBuf::from))
@@ -340,25 +274,6 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_log_are_taken_out_of_it() {
-        for (line, want) in [
-            (
-                "x\ntime=\"2026-11-24T02:41:44Z\" level=error msg=\"exec: \\\"/bin/nope\\\": no such file\"\n\n",
-                "exec: \"/bin/nope\": no such file",
-            ),
-            (
-                "2026-11-24T02:41:44Z: error opening file `x`\n",
-                "2026-11-24T02:41:44Z: error opening file `x`",
-            ),
-            (" msg=\"no log\"\n", "msg=\"no log\""),
-            ("a\u{7}b", "ab"),
-            ("", ""),
-        ] {
-            assert_eq!(last_line(line.as_bytes()), want, "{line:?}");
-        }
-    }
-
-    #[test]
     fn a_runtime_is_found_by_name_path_and_order() {
         let dir = tempfile::tempdir().unwrap();
         let fake = |name: &str, says: &str| {
@@ -373,7 +288,7 @@ mod tests {
         let search = |wanted: Option<&OsStr>| Search {
             wanted: wanted.map(OsStr::to_owned),
             path: dir.path().into(),
-            state_root: None,
+            ..Search::default()
         };
         let found = Runtime::find(&search(Some(OsStr::new("crun")))).unwrap();
         assert_eq!(

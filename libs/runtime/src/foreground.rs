@@ -4,7 +4,6 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use signal_hook::consts::{
@@ -13,6 +12,7 @@ use signal_hook::consts::{
 };
 use signal_hook::iterator::Signals;
 
+use crate::ask::Patience;
 use crate::error::RuntimeError;
 
 /// How a process ended, in the words of a shell: its status, or 128 + the signal's number.
@@ -56,21 +56,20 @@ const FROM_TERMINAL: [i32; 4] = [SIGINT, SIGQUIT, SIGTSTP, SIGWINCH];
 
 /// Starts `command` with our standard streams, forwards signals and waits for its end.
 ///
-/// `stop` is set by the handlers of a caller that got a signal before this: then nothing is
-/// started.
+/// Nothing is started when patience is over, because a signal came before this.
 ///
 /// # Errors
-/// It can not be started or waited for, or `stop` was set before.
+/// It can not be started or waited for, or patience was over before.
 pub(crate) fn run(
     command: &mut Command,
     program: &Path,
-    stop: &AtomicBool,
+    patience: &Patience,
 ) -> Result<Exit, RuntimeError> {
     // Before the child starts, so that its end is not missed.
     let mut signals =
         Signals::new(FORWARDED.iter().chain(&[SIGCHLD, SIGCONT])).map_err(RuntimeError::Signals)?;
     // What comes after this look is passed on.
-    if stop.load(Ordering::Relaxed) {
+    if patience.is_over() {
         return Err(RuntimeError::Interrupted);
     }
     let mut child = command.spawn().map_err(|source| RuntimeError::Spawn {
@@ -114,13 +113,16 @@ fn terminal_is_ours() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     fn shell(script: &str) -> Result<Exit, RuntimeError> {
         run(
             Command::new("/bin/sh").args(["-c", script]),
             Path::new("/bin/sh"),
-            &AtomicBool::new(false),
+            &Patience::default(),
         )
     }
 
@@ -135,9 +137,9 @@ mod tests {
             assert_eq!(shell(script).unwrap().code(), want, "{script}");
         }
         for (stop, interrupted) in [(false, false), (true, true)] {
-            let stop = AtomicBool::new(stop);
+            let patience = Patience::until_stopped(Arc::new(AtomicBool::new(stop)));
             let path = Path::new("/no/such");
-            let error = run(&mut Command::new(path), path, &stop).unwrap_err();
+            let error = run(&mut Command::new(path), path, &patience).unwrap_err();
             match error {
                 RuntimeError::Interrupted => assert!(interrupted),
                 RuntimeError::Spawn { .. } => assert!(!interrupted),

@@ -7,6 +7,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`find`] | where the program is, which one it is, its version |
+//! | `ask` | what a runtime answers, bounded in size and time |
 //! | [`vulnerability`] | versions that are known to be unsafe |
 //! | [`container`] | create, start, state, exec, kill, delete, list |
 //! | [`foreground`] | a child that gets our signals and whose exit status is ours |
@@ -17,6 +18,7 @@
 //! | [`host`] | facts that a configuration has to fit |
 #![forbid(unsafe_code)]
 
+mod ask;
 pub mod bundle;
 pub mod container;
 pub mod error;
