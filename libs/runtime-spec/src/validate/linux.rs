@@ -127,12 +127,14 @@ fn mappings(linux: &Value, namespaces: &BTreeMap<&str, bool>, report: &mut Repor
                 continue;
             };
             let last = u64::from(u32::MAX);
-            if size == 0 || inside + size > last || outside + size > last {
+            let (inside_end, outside_end) =
+                (inside.saturating_add(size), outside.saturating_add(size));
+            if size == 0 || inside_end > last || outside_end > last {
                 let message = "the range is empty or ends beyond the last number";
                 report.must(format!("{at}[{index}]"), message, MAPPINGS);
             }
-            ranges[0].push((inside, inside + size, index));
-            ranges[1].push((outside, outside + size, index));
+            ranges[0].push((inside, inside_end, index));
+            ranges[1].push((outside, outside_end, index));
         }
         for (mut ranges, side) in ranges.into_iter().zip(["inside", "outside"]) {
             ranges.sort_unstable();

@@ -313,6 +313,13 @@ fn each_rule_finds_its_offence() {
             "overlaps",
         ),
         (
+            r#"{"linux":{"namespaces":[{"type":"mount"},{"type":"uts"},{"type":"user"}],
+              "uidMappings":[{"containerID":18446744073709551615,"hostID":0,"size":1}]}}"#,
+            Must,
+            "$.linux.uidMappings[0]",
+            "ends beyond the last number",
+        ),
+        (
             r#"{"linux":{"devices":[{"type":"c","path":"/d","major":1}]}}"#,
             Must,
             "$.linux.devices[0].minor",
