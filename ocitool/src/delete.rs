@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::{ContainerId, State, bundle};
-use term::Interrupt;
+use term::{Explain, Interrupt};
 
 use crate::session::{self, RuntimeArgs};
 
@@ -41,7 +41,12 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
     let runtime = args.runtime.find(interrupt)?;
     // Where it can not be told, the deletion says why.
     let state = runtime.state(&args.id).ok();
-    session::about(&args.id, runtime.delete(&args.id, args.force))?;
+    let mut deleted = session::about(&args.id, runtime.delete(&args.id, args.force));
+    let runs = |state: &State| matches!(state.status(), Some("created" | "running" | "paused"));
+    if !args.force && state.as_ref().is_some_and(runs) {
+        deleted = deleted.hint(|| "--force kills it first");
+    }
+    deleted?;
     if let Some(bundle) = state.as_ref().and_then(State::bundle) {
         bundle::remove_left(&session::bundle_parent(), Path::new(bundle))?;
     }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime::ContainerId;
+use runtime::{ContainerId, Signal};
 use term::Interrupt;
 
 use crate::session::{self, RuntimeArgs};
@@ -27,23 +27,14 @@ pub(crate) struct Args {
     #[arg(value_name = "ID")]
     id: ContainerId,
     /// Signal, by name or number
-    #[arg(value_name = "SIGNAL", default_value = "TERM", value_parser = parse_signal)]
-    signal: String,
+    #[arg(value_name = "SIGNAL", default_value = "TERM")]
+    signal: Signal,
     #[command(flatten)]
     runtime: RuntimeArgs,
 }
 
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
     let runtime = args.runtime.find(interrupt)?;
-    session::about(&args.id, runtime.kill(&args.id, &args.signal))?;
+    session::about(&args.id, runtime.kill(&args.id, args.signal))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Holds the text to what can be a signal; which ones there are, the runtime knows.
-fn parse_signal(text: &str) -> Result<String, String> {
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+');
-    if text.is_empty() || text.len() > 16 || !plain {
-        return Err("not a signal such as TERM, SIGTERM or 15".to_owned());
-    }
-    Ok(text.to_owned())
 }

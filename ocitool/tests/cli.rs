@@ -377,6 +377,7 @@ fn errors_name_the_next_step() {
     assert!(out.stderr.contains("hint: install runc"), "{out:?}");
     assert_eq!(run(&["run", "id"]).status, 2);
     assert_eq!(run(&["start", "../x"]).status, 2);
+    assert_eq!(run(&["kill", "x", "NOSUCH"]).status, 2);
 }
 
 #[test]
@@ -510,14 +511,17 @@ fn the_list_is_named_when_the_container_is_not_there() {
             "error opening file `/run/crun/x/status`: No such file or directory",
             true,
         ),
-        ("unknown signal", false),
+        (
+            "cannot open `/run/crun/x/exec.fifo`: No such file or directory",
+            false,
+        ),
     ] {
         let runtime = script(
             &dir.path().join("runtime"),
             &format!("case $1 in --version) ;; *) echo '{says}' >&2; exit 1;; esac"),
         );
         let out = done(
-            ocitool(["kill", "x", "NOSIG", "--runtime"])
+            ocitool(["kill", "x", "RTMIN+3", "--runtime"])
                 .arg(&runtime)
                 .output()
                 .unwrap(),

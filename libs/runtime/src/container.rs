@@ -15,6 +15,7 @@ use crate::ask::Patience;
 use crate::error::RuntimeError;
 use crate::find::{Kind, Runtime};
 use crate::foreground::{self, Exit};
+use crate::signal::Signal;
 
 /// How long a runtime may take to delete what one that was killed left.
 const CLEANING: Duration = Duration::from_secs(5);
@@ -289,13 +290,15 @@ impl Runtime {
         foreground::run(&mut command, self.program(), self.patience())
     }
 
-    /// Sends a signal, given as `TERM`, `SIGTERM` or a number, to the first process.
+    /// Sends a signal to the first process.
     ///
     /// # Errors
     /// The runtime fails.
-    pub fn kill(&self, id: &ContainerId, signal: &str) -> Result<(), RuntimeError> {
-        self.ask(self.command("kill").arg(id.as_str()).arg(signal), "kill")
-            .map(drop)
+    pub fn kill(&self, id: &ContainerId, signal: Signal) -> Result<(), RuntimeError> {
+        const VERB: &str = "kill";
+        let mut command = self.command(VERB);
+        command.arg(id.as_str()).arg(signal.to_string());
+        self.ask(&mut command, VERB).map(drop)
     }
 
     /// Deletes a container that stopped; with `force` one that runs as well, which is killed.

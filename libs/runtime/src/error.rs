@@ -83,6 +83,12 @@ pub enum RuntimeError {
         /// The name.
         id: String,
     },
+    /// There is no such signal.
+    #[error("{text:?} is no signal such as TERM, SIGTERM, RTMIN+3 or 15")]
+    BadSignal {
+        /// What it was called.
+        text: String,
+    },
     /// A file that the container is to inherit is not there.
     #[error("file {fd} is to be preserved for the container but was not handed to this program")]
     NotInherited {
@@ -125,12 +131,13 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
-    /// Tells whether the runtime says that there is no such container: in runc's and youki's
-    /// words, or that crun has no file of it.
+    /// Tells whether the runtime says that there is no such container: in words, or, as crun 1.8.1,
+    /// that it has no file of its state.
     pub fn is_no_container(&self) -> bool {
         let Self::Failed { message, .. } = self else {
             return false;
         };
-        message.contains("does not exist") || message.contains("No such file or directory")
+        message.contains("does not exist")
+            || message.contains("/status`: No such file or directory")
     }
 }

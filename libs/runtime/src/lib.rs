@@ -10,6 +10,7 @@
 //! | `ask` | what a runtime answers, bounded in size and time |
 //! | [`vulnerability`] | versions that are known to be unsafe |
 //! | [`container`] | create, start, state, exec, kill, delete, list |
+//! | [`signal`] | signals by name or number |
 //! | [`foreground`] | a child that gets our signals and whose exit status is ours |
 //! | [`bundle`] | the directory with config.json |
 //! | [`rootfs`] | a root file system that an image filled: checked, and read without being led astray |
@@ -27,6 +28,7 @@ pub mod foreground;
 pub mod host;
 pub mod inspect;
 pub mod rootfs;
+pub mod signal;
 pub mod support;
 pub mod vulnerability;
 
@@ -37,5 +39,6 @@ pub use find::{Kind, Runtime, Search, Version};
 pub use foreground::Exit;
 pub use inspect::inspect;
 pub use rootfs::{Followed, Rootfs, RootfsError, Users};
+pub use signal::Signal;
 pub use support::Unsupported;
 pub use vulnerability::Vulnerability;
