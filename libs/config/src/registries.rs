@@ -175,17 +175,19 @@ impl Registries {
     /// Returns the place that `reference` itself names, for all but reading images: locations and
     /// mirrors, and what holds for them, count for that alone.
     pub fn own(&self, reference: &Reference) -> Endpoint {
-        self.endpoint(reference.repository().clone(), false)
+        let name = reference.repository().to_string();
+        let insecure = self.find(&name).is_some_and(|found| found.1.insecure);
+        self.endpoint(reference.repository().clone(), insecure)
     }
 
+    /// A place that is blocked is so whichever way it was found. That it is insecure counts only
+    /// where it is said: of the mirror or location itself, or of the name.
     fn endpoint(&self, repository: Repository, insecure: bool) -> Endpoint {
-        let there = self
-            .find(&repository.to_string())
-            .map(|(_, registry, _)| registry);
+        let there = self.find(&repository.to_string());
         Endpoint {
+            insecure,
+            blocked: there.is_some_and(|found| found.1.blocked),
             repository,
-            insecure: insecure || there.is_some_and(|registry| registry.insecure),
-            blocked: there.is_some_and(|registry| registry.blocked),
         }
     }
 
@@ -431,6 +433,31 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_place_is_insecure_only_where_that_is_said_of_it() {
+        let place = Place::new();
+        place.write(
+            "root/etc/containers/registries.conf",
+            "[[registry]]\nlocation = \"plain.example\"\ninsecure = true\n\
+             [[registry]]\nprefix = \"named.example\"\nlocation = \"plain.example/hub\"\n\
+             [[registry.mirror]]\nlocation = \"plain.example/a\"\n\
+             [[registry.mirror]]\nlocation = \"plain.example/b\"\ninsecure = true\n",
+        );
+        let config = load(&place, &[]).unwrap();
+        assert_eq!(
+            shown(&config, "named.example/x"),
+            [
+                "plain.example/a/x",
+                "plain.example/b/x insecure",
+                "plain.example/hub/x"
+            ]
+        );
+        assert_eq!(
+            shown(&config, "plain.example/x"),
+            ["plain.example/x insecure"]
+        );
     }
 
     #[test]

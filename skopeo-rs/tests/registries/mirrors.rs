@@ -154,6 +154,15 @@ fn images_come_from_the_mirror_that_the_original_takes() {
             Some(2),
         ),
         (
+            "mirror insecure as a registry alone",
+            format!(
+                "{}[[registry]]\nlocation = \"{{M1}}\"\ninsecure = true\n",
+                with(&[one().replace("insecure = true", ""), two()])
+            ),
+            tagged.into(),
+            Some(2),
+        ),
+        (
             "primary not insecure",
             PRIMARY.replace("insecure = true", ""),
             tagged.into(),
