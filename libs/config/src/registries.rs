@@ -91,8 +91,13 @@ impl Registries {
                 }
             }
             for path in drop_ins(env)? {
-                // A file that is gone since the directory was read is none.
-                if let Some(bytes) = read::optional(&path)? {
+                // A file that is gone since the directory was read is none; what a link that leads
+                // nowhere was to say is unknown.
+                let bytes = match path.is_symlink() {
+                    true => Some(read::required(&path)?),
+                    false => read::optional(&path)?,
+                };
+                if let Some(bytes) = bytes {
                     config.apply(file::parse(&path, bytes)?);
                 }
             }
@@ -539,6 +544,17 @@ mod tests {
             (true, None)
         );
         assert_eq!(config.credential_helpers(), [AUTH_FILES]);
+    }
+
+    #[test]
+    fn a_drop_in_that_leads_nowhere_is_not_passed_over() {
+        let place = Place::new();
+        place.write("root/etc/containers/registries.conf.d/a.conf", "");
+        let link = place.write("root/etc/containers/registries.conf.d/b.conf", "");
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let error = load(&place, &[]).unwrap_err();
+        assert!(matches!(error, ConfigError::Read { path, .. } if path == link));
     }
 
     #[test]
