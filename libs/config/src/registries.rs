@@ -592,6 +592,15 @@ mod tests {
             ),
             ("short-name-mode = \"x\"", "neither enforcing"),
             ("unqualified-search-registries = [\"a/b\"]", "HOST[:PORT]"),
+            ("[[Registry]]\nlocation = \"a\"", "Registry: "),
+            (
+                "[[registry]]\nlocation = \"a\"\nBlocked = true",
+                "Blocked: ",
+            ),
+            (
+                "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nLOCATION = \"b\"",
+                "LOCATION: ",
+            ),
             ("[[registry]]\nlocation = 1", "line 2"),
             ("[[registry]]\nlocation = \"a\"\nlocation = \"b\"", "line 3"),
         ];

@@ -44,6 +44,23 @@ pub(super) struct Parsed {
     pub(super) aliases: BTreeMap<String, String>,
 }
 
+/// The names of all members that are known.
+const MEMBERS: &[&str] = &[
+    "aliases",
+    "blocked",
+    "credential-helpers",
+    "insecure",
+    "location",
+    "mirror",
+    "mirror-by-digest-only",
+    "prefix",
+    "pull-from-mirror",
+    "registries",
+    "registry",
+    "short-name-mode",
+    "unqualified-search-registries",
+];
+
 /// The members of the file; unknown ones are ignored, as in the original.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -92,15 +109,19 @@ struct MirrorTable {
 /// Reads one file.
 pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Parsed, ConfigError> {
     let text = read::text(path, bytes)?;
-    let file: File = toml::from_str(&text).map_err(|source| ConfigError::Toml {
+    let broken = |source| ConfigError::Toml {
         path: path.to_owned(),
         source: Box::new(source),
-    })?;
+    };
+    let file: File = toml::from_str(&text).map_err(broken)?;
     let refuse = |place: &str, problem| ConfigError::Invalid {
         path: path.to_owned(),
         place: place.to_owned(),
         problem,
     };
+    if let Some(name) = in_other_case(&toml::from_str(&text).map_err(broken)?) {
+        return Err(refuse(&name, "known in small letters only"));
+    }
     if file.version_1.is_some() {
         return Err(refuse(
             "[registries]",
@@ -156,6 +177,19 @@ pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Parsed, ConfigError> 
         parsed.registries.entry(prefix).or_insert(registry);
     }
     Ok(parsed)
+}
+
+/// Finds a member whose name has capitals. The original takes it for the known one, so that it must
+/// not be ignored as unknown.
+fn in_other_case(table: &toml::Table) -> Option<String> {
+    table.iter().find_map(|(name, value)| {
+        let small = name.to_ascii_lowercase();
+        if small != *name && MEMBERS.contains(&small.as_str()) {
+            return Some(name.clone());
+        }
+        let tables = value.as_array()?.iter().filter_map(toml::Value::as_table);
+        tables.filter_map(in_other_case).next()
+    })
 }
 
 fn trimmed(location: &str) -> &str {
