@@ -364,7 +364,10 @@ impl RegistryError {
                     "if the way there can be trusted: --tls-verify=false (copy: --src-tls-verify or \
                      --dest-tls-verify), or insecure = true in registries.conf",
                 ),
-                rustls::Error::InvalidCertificate(_) => Some(
+                // `Other` is what is said of a certificate that is its own authority.
+                rustls::Error::InvalidCertificate(
+                    rustls::CertificateError::UnknownIssuer | rustls::CertificateError::Other(_),
+                ) => Some(
                     "put the certificate of its authority into /etc/containers/certs.d/HOST:PORT/ca.crt",
                 ),
                 _ => None,

@@ -173,10 +173,10 @@ fn what_is_wrong_with_a_certificate_is_said() {
     let certs = world.path("certs");
     fs::create_dir_all(&certs).unwrap();
     certificates(&certs);
-    for (certificate, ours) in [
-        ("old", "expired"),
-        ("elsewhere", "elsewhere.example"),
-        ("foreign", "unknownissuer"),
+    for (certificate, ours, authority_helps) in [
+        ("old", "expired", false),
+        ("elsewhere", "elsewhere.example", false),
+        ("foreign", "unknownissuer", true),
     ] {
         let (_server, port) = serve(&world, certificate, false);
         let image = format!("docker://127.0.0.1:{port}/one:1");
@@ -189,6 +189,7 @@ fn what_is_wrong_with_a_certificate_is_said() {
             if program == OURS {
                 let folded = said.to_lowercase().replace(' ', "");
                 assert!(folded.contains(ours), "{certificate}: {said}");
+                assert_eq!(said.contains("hint: "), authority_helps, "{said}");
             }
             // Plain http is not tried instead.
             assert!(!said.contains("http://"), "{certificate} {who}: {said}");
