@@ -143,6 +143,10 @@ mod tests {
         let found = find("r:5000");
         assert_eq!(found.client, Some((b"cert".to_vec(), b"key".to_vec())));
         assert!(found.ca_pem.is_empty());
+        let empty = place.write("home/.config/containers/certs.d/e/ca.crt", "x");
+        std::fs::remove_file(empty).unwrap();
+        place.write("root/etc/containers/certs.d/e/ca.crt", "not asked for");
+        assert_eq!(find("e"), TlsFiles::default());
         for host in ["r", "r:500", "..", "", "../r:5000", "r:5000/x"] {
             assert_eq!(find(host), TlsFiles::default(), "{host}");
         }

@@ -193,4 +193,16 @@ mod tests {
         let free = free_space(fs::File::open(dir.path()).unwrap()).unwrap();
         assert!(free.bytes > 0 && free.inodes > 0);
     }
+
+    #[test]
+    fn inodes_in_use_are_not_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::File::open(dir.path()).unwrap();
+        let all = rustix::fs::fstatvfs(&root).unwrap().f_files;
+        let free = free_space(&root).unwrap().inodes;
+        assert!(
+            free < all || (all, free) == (0, u64::MAX),
+            "{free} of {all}"
+        );
+    }
 }

@@ -93,6 +93,19 @@ mod tests {
     }
 
     #[test]
+    fn descriptors_are_closed_on_exec() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::File::open(dir.path()).unwrap();
+        for fd in [
+            open_beneath(&root, Path::new("."), OFlags::RDONLY, Mode::empty()),
+            open_in_root(&root, Path::new("/"), OFlags::PATH),
+        ] {
+            let flags = rustix::io::fcntl_getfd(fd.unwrap()).unwrap();
+            assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        }
+    }
+
+    #[test]
     fn in_root_keeps_absolute_links_inside() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("etc")).unwrap();

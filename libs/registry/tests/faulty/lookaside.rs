@@ -5,13 +5,22 @@ use registry::{Client, RegistryError as E};
 
 use crate::common::debian::Certificates;
 use crate::common::impatient;
-use crate::common::script::{Reply, Script};
+use crate::common::script::{End, Reply, Script};
+
+/// An answer that does not say how long it is.
+fn unsized_body(bytes: usize) -> Reply {
+    let mut answer = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    answer.resize(answer.len() + bytes, b' ');
+    Reply::Raw(answer, End::Close)
+}
 
 #[test]
 fn lookaside_files_are_plain() {
     let server = Script::start(|seen, _| match seen.target.as_str() {
         "/sig" => Reply::ok("signature"),
         "/big" => Reply::ok(vec![0; 100]),
+        "/99" => unsized_body(99),
+        "/100" => unsized_body(100),
         _ => Reply::status(404),
     });
     let client = Client::new(impatient()).unwrap();
@@ -29,10 +38,12 @@ fn lookaside_files_are_plain() {
             .unwrap(),
         None
     );
-    assert!(matches!(
-        client.get_lookaside(&url("/big"), TlsFiles::default(), 99),
-        Err(E::TooLarge { .. })
-    ));
+    for (path, fits) in [("/big", false), ("/99", true), ("/100", false)] {
+        match client.get_lookaside(&url(path), TlsFiles::default(), 99) {
+            Ok(found) => assert!(fits && found.is_some(), "{path}"),
+            Err(error) => assert!(!fits && matches!(error, E::TooLarge { .. }), "{error}"),
+        }
+    }
     for bad in ["file:///etc/passwd", "x", "http://u:p@127.0.0.1/"] {
         assert!(
             matches!(

@@ -5,14 +5,28 @@ use registry::RegistryError as E;
 
 use crate::case::Call::{PushChunks, PushSmall};
 use crate::case::{Case, case, denied, fine, first, is, run_all, status};
-use crate::common::script::{Reply, Seen};
-use crate::content::{UPLOADS, content};
+use crate::common::script::{End, Reply, Seen};
+use crate::content::{BLOB_BYTES, UPLOADS, blob_path, content};
 
 fn uploads() -> Vec<Case> {
-    let on = |method: &'static str, path: &'static str, seen: &Seen| {
+    let on = |method: &str, path: &str, seen: &Seen| {
         seen.method == method && seen.target.split('?').next() == Some(path)
     };
+    // The last request fails; what is asked then is how many bytes the registry has of the blob.
+    let answer_lost = move |name, bytes: usize, expect: fn(&registry::Result<()>) -> bool| {
+        case(name, PushChunks, expect, move |_, seen, _| {
+            if on("PUT", "/up/1", seen) {
+                return Some(Reply::status(500));
+            }
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\n\r\n");
+            on("HEAD", &blob_path(), seen).then(|| Reply::Raw(head.into_bytes(), End::Close))
+        })
+    };
     vec![
+        answer_lost("stored, but the answer is lost", BLOB_BYTES, fine).counting("PUT", "/up/1", 1),
+        answer_lost("a part stored, and the answer lost", BLOB_BYTES - 1, |r| {
+            status(r, 500)
+        }),
         case("good upload", PushSmall, fine, |_, _, _| None).counting("DELETE", "/up/1", 0),
         case("good chunks", PushChunks, fine, |_, _, _| None).counting("PATCH", "/up/1", 3),
         case(
