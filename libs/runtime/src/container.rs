@@ -379,7 +379,89 @@ fn preserve(command: &mut Command, fds: u32) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::PermissionsExt;
+
+    use rustix::io::{FdFlags, fcntl_setfd};
+
     use super::*;
+    use crate::find::Search;
+
+    /// A runtime that is a script: what it does is a list of cases by verb.
+    fn fake(dir: &Path, cases: &str) -> Runtime {
+        let program = dir.join("runtime");
+        let script = format!("#!/bin/sh\ncase $1 in --version) echo thing 1.0;; {cases} esac\n");
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        Runtime::find(&Search {
+            wanted: Some(program.into()),
+            path: Default::default(),
+            state_root: None,
+            stop: Default::default(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn no_verb_hands_on_open_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = File::open("/").unwrap();
+        let leaked = dir.path().join("leaked");
+        let fake = fake(
+            dir.path(),
+            &format!(
+                "*) test ! -e /proc/$$/fd/{} || echo $1 >> {};;",
+                file.as_raw_fd(),
+                leaked.display()
+            ),
+        );
+        let id = "one".parse().unwrap();
+        let verbs: [&dyn Fn() -> Result<(), RuntimeError>; 3] = [
+            &|| fake.create(&id, dir.path(), false, &CreateOptions::default()),
+            &|| {
+                let exit = fake.run(&id, dir.path(), &RunOptions::default());
+                exit.map(|exit| assert_eq!(exit.code(), 0))
+            },
+            &|| {
+                let (process, options) = (Value::Null, ExecOptions::default());
+                let exit = fake.exec(&id, &process, &dir.path().join("s"), &options);
+                exit.map(|exit| assert_eq!(exit.code(), 0))
+            },
+        ];
+        for verb in verbs {
+            fcntl_setfd(&file, FdFlags::empty()).unwrap();
+            verb().unwrap();
+        }
+        assert_eq!(fs::read_to_string(leaked).unwrap_or_default(), "");
+    }
+
+    #[test]
+    fn what_another_made_meanwhile_is_not_taken_for_remains() {
+        let dir = tempfile::tempdir().unwrap();
+        let bundle = |name: &str| {
+            let bundle = dir.path().join(name);
+            fs::create_dir(&bundle).unwrap();
+            bundle
+        };
+        let (ours, other) = (bundle("ours"), bundle("other"));
+        let deleted = dir.path().join("deleted");
+        for (theirs, gone) in [(&other, false), (&ours, true)] {
+            let fake = fake(
+                dir.path(),
+                &format!(
+                    r#"run) kill -KILL $$;; delete) touch {};;
+                    state) echo "{{\"bundle\":\"{}\",\"created\":\"$(date -u +%FT%T.%NZ)\"}}";;"#,
+                    deleted.display(),
+                    theirs.display()
+                ),
+            );
+            let (id, options) = ("one".parse().unwrap(), RunOptions::default());
+            let exit = fake.run(&id, &ours, &options);
+            assert_eq!(exit.unwrap().code(), 137);
+            assert_eq!(deleted.exists(), gone, "{}", theirs.display());
+        }
+    }
 
     #[test]
     fn names_that_could_be_paths_or_flags_are_refused() {
