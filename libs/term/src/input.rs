@@ -1,11 +1,13 @@
 //! Files that a person names on the command line, read whole and bounded; `-` is standard input.
 //! Who asks to stop while one has nothing to say is heard at once.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rustix::fs::{OFlags, fcntl_setfl};
 use sys::StoppableReader;
 
 use crate::Interrupt;
@@ -21,9 +23,19 @@ pub fn read(path: &Path, limit: u64, interrupt: &Interrupt) -> io::Result<Vec<u8
     let file = if path == Path::new("-") {
         File::from(io::stdin().as_fd().try_clone_to_owned()?)
     } else {
-        File::open(path)?
+        open(path)?
     };
     bounded(StoppableReader::new(file, || interrupt.is_set()), limit)
+}
+
+/// Opens a file without waiting for the writer of a fifo, which the reads do.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    fcntl_setfl(&file, OFlags::empty())?;
+    Ok(file)
 }
 
 /// Reads the first line of a file, without its line end: how passphrases are kept.
@@ -68,5 +80,28 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
         interrupt.stop();
         assert!(read(&file, 12, &interrupt).is_err());
+    }
+
+    #[test]
+    fn a_fifo_is_read_when_its_writer_comes_until_somebody_stops() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, mode, 0).unwrap();
+        let interrupt = Interrupt::default();
+        let pause = std::time::Duration::from_millis(200);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(pause);
+                std::fs::write(&fifo, "content").unwrap();
+            });
+            assert_eq!(read(&fifo, 12, &interrupt).unwrap(), b"content");
+            scope.spawn(|| {
+                std::thread::sleep(pause);
+                interrupt.stop();
+            });
+            let error = read(&fifo, 12, &interrupt).unwrap_err();
+            assert_eq!(error.to_string(), "interrupted");
+        });
     }
 }
