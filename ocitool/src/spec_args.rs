@@ -38,6 +38,7 @@ pub(crate) struct SpecArgs {
         value_name = "PATH",
         alias = "rootfs-path",
         conflicts_with = "rootfs",
+        value_parser = clap::builder::NonEmptyStringValueParser::new(),
         help_heading = "Root file system"
     )]
     root_path: Option<String>,

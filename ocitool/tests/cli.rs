@@ -381,6 +381,31 @@ fn errors_name_the_next_step() {
 }
 
 #[test]
+fn what_generate_would_write_invalid_is_refused() {
+    let generate = |option: &str| {
+        let root = if option.starts_with("--root-path") {
+            "--read-only"
+        } else {
+            "--root-path=r"
+        };
+        run(&["generate", root, option, "--", "/bin/sh"])
+    };
+    let long = "a".repeat(65);
+    for (option, status) in [
+        (format!("--hostname={}", &long[1..]), 0),
+        (format!("--hostname={long}"), 1),
+        ("--root-path=r".to_owned(), 0),
+        ("--root-path=".to_owned(), 2),
+    ] {
+        let out = generate(&option);
+        assert_eq!(out.status, status, "{option}: {out:?}");
+    }
+    let out = generate("--privileged=\u{1b}[31m");
+    assert_eq!(out.status, 2, "{out:?}");
+    assert!(!out.stderr.contains('\u{1b}'), "{out:?}");
+}
+
+#[test]
 fn a_signal_before_the_start_starts_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let root = rootfs(dir.path());

@@ -9,6 +9,8 @@ pub const OCI_VERSION: &str = "1.0.2";
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The host name, which would else be the host's own.
 pub const HOSTNAME: &str = "container";
+/// Most bytes of a host or domain name (`__NEW_UTS_LEN` of Linux).
+pub const HOSTNAME_BYTES: usize = 64;
 /// Most processes of a container (podman's `pids_limit`).
 pub const PIDS_LIMIT: i64 = 2048;
 /// Most open files of a process, where the host allows so many (podman's figure).

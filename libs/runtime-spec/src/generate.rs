@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::annotations::{self, ImageAnnotations};
 use crate::capability::CapabilitySet;
 use crate::conflict::{self, Conflict};
-use crate::defaults;
+use crate::defaults::{self, HOSTNAME_BYTES};
 use crate::options::{GenerateOptions, Namespace, Placement, SeccompChoice, clean_absolute};
 use crate::seccomp::{SeccompError, SeccompProfile, SeccompTarget};
 use crate::spec::{Spec, SpecError};
@@ -71,6 +71,12 @@ pub enum GenerateError {
         what: &'static str,
         /// The text.
         text: String,
+    },
+    /// The host name of the caller is longer than the kernel takes.
+    #[error("the host name has {length} bytes, {HOSTNAME_BYTES} are allowed")]
+    LongHostname {
+        /// How long it is, in bytes.
+        length: usize,
     },
     /// Options that exclude each other.
     #[error("the options contradict each other")]
@@ -487,6 +493,11 @@ impl Work<'_> {
             Some(_) if !own_uts => return Err(Conflict::Hostname.into()),
             Some(hostname) => {
                 check_text("host name", hostname)?;
+                if hostname.len() > HOSTNAME_BYTES {
+                    return Err(GenerateError::LongHostname {
+                        length: hostname.len(),
+                    });
+                }
                 self.spec.set(&["hostname"], hostname.as_str())?;
             }
             None if !own_uts && self.asks_for("uts") => self.spec.remove(&["hostname"]),

@@ -71,7 +71,7 @@ impl Program {
         // Global flags must have reached the verbs before they are looked up there.
         command.build();
         let argv = args::normalise(&command, argv).map_err(|message| {
-            say(&format!("{}: {message}\n", self.name));
+            self.note(&message);
             ExitCode::from(self.usage_status)
         })?;
         command

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Report, dig, list, shorten, step};
+use crate::defaults::HOSTNAME_BYTES;
 
 pub(super) fn check(document: &Value, report: &mut Report) {
     version(document, report);
@@ -194,7 +195,7 @@ fn hostname(document: &Value, report: &mut Report) {
         let Some(name) = dig(document, &[key]).and_then(Value::as_str) else {
             continue;
         };
-        if name.len() > 64 || name.chars().any(char::is_control) {
+        if name.len() > HOSTNAME_BYTES || name.chars().any(char::is_control) {
             report.must(
                 format!("$.{key}"),
                 "a name has at most 64 bytes and no control characters",
