@@ -537,6 +537,10 @@ fn the_list_is_named_when_the_container_is_not_there() {
             true,
         ),
         (
+            "cannot open directory `/run/crun/x`: No such file or directory",
+            true,
+        ),
+        (
             "cannot open `/run/crun/x/exec.fifo`: No such file or directory",
             false,
         ),

@@ -132,12 +132,12 @@ pub enum RuntimeError {
 
 impl RuntimeError {
     /// Tells whether the runtime says that there is no such container: in words, or, as crun 1.8.1,
-    /// that it has no file of its state.
+    /// that it has no file of it. A container that was started has no fifo to start it any more.
     pub fn is_no_container(&self) -> bool {
         let Self::Failed { message, .. } = self else {
             return false;
         };
         message.contains("does not exist")
-            || message.contains("/status`: No such file or directory")
+            || message.contains("No such file or directory") && !message.contains("exec.fifo")
     }
 }
