@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use runtime::{Rootfs, inspect};
 use runtime_spec::spec::SPEC_BYTES;
-use runtime_spec::{Severity, Spec, validate};
+use runtime_spec::{Finding, Severity, Spec, validate};
 use serde_json::json;
 use term::{Explain, Interrupt, Stdout};
 
@@ -23,7 +23,7 @@ EXAMPLES:
   ocitool validate --json config.json | jq -r '.findings[] | .path'
 
 EXIT STATUS:
-0 when the configuration is valid, 1 when it has findings of the severity given by --level, 2 when it can not be read or the call was wrong.
+0 when the configuration is valid, 1 when it has findings of the severity given by --level, 2 when it can not be read, what is wrong can not be written, or the call was wrong.
 
 SEE ALSO:
 ocitool(1), ocitool-generate(1)";
@@ -68,23 +68,31 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
         .find(|severity| severity.name() == args.level)
         .unwrap_or(Severity::Must);
     let valid = findings.iter().all(|finding| finding.severity < level);
-    if args.json {
-        term::json::print(&json!({ "valid": valid, "findings": findings }))?;
-    } else {
-        let mut out = Stdout::new();
-        for finding in &findings {
-            use std::io::Write;
-            writeln!(
-                out,
-                "{}",
-                term::error::printable(&finding.to_string(), "    ")
-            )?;
-        }
-        out.finish()?;
-    }
+    // 1 would say that the configuration is invalid.
+    print(args.json, valid, &findings)
+        .context("writing standard output")
+        .exit_status(2)?;
     Ok(if valid {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(1)
     })
+}
+
+fn print(json: bool, valid: bool, findings: &[Finding]) -> Result<()> {
+    if json {
+        term::json::print(&json!({ "valid": valid, "findings": findings }))?;
+        return Ok(());
+    }
+    let mut out = Stdout::new();
+    for finding in findings {
+        use std::io::Write;
+        writeln!(
+            out,
+            "{}",
+            term::error::printable(&finding.to_string(), "    ")
+        )?;
+    }
+    out.finish()?;
+    Ok(())
 }

@@ -95,6 +95,32 @@ fn validate_says_what_is_wrong_and_exits_so() {
 }
 
 #[test]
+fn what_validate_can_not_write_is_no_verdict() {
+    let full = || {
+        fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    for args in [&["validate", "-"][..], &["validate", "--json", "-"]] {
+        let out = done(
+            ocitool(args)
+                .stdout(full())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+                .wait_with_output()
+                .unwrap(),
+        );
+        assert_eq!(out.status, 2, "{out:?}");
+        assert!(
+            out.stderr.starts_with("ocitool: writing standard output\n"),
+            "{out:?}"
+        );
+    }
+}
+
+#[test]
 fn a_template_is_edited_in_place() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.json");
