@@ -409,6 +409,11 @@ impl RegistryError {
         error.get_ref()?.downcast_ref()
     }
 
+    /// Tells whether TLS was asked for and something else answered.
+    pub(crate) fn answered_no_tls(&self) -> bool {
+        matches!(self, Self::Connect { source, .. } if tls_error(source.as_ref()).is_some_and(is_no_tls))
+    }
+
     pub(crate) fn digest_mismatch(
         url: String,
         what: &'static str,

@@ -209,14 +209,16 @@ impl Session {
         let speaks_tls = speaks_http(&error) || matches!(error, RegistryError::HungUp { .. });
         let plain = match plain {
             // Who speaks TLS is not one who speaks plain http badly.
-            Err(plain) if plain.is_retryable() && !speaks_tls => {
+            Err(plain) if plain.is_retryable() && !is_silence(&plain) && !speaks_tls => {
                 self.try_scheme("http", opening).await
             }
             plain => plain,
         };
         match plain {
             Ok(found) => Ok(found),
-            Err(plain) if speaks_http(&plain) => Err(plain),
+            Err(plain) if !speaks_tls && (speaks_http(&plain) || error.answered_no_tls()) => {
+                Err(plain)
+            }
             // Where neither answers, the first failure is the one that was configured for.
             Err(_) => Err(error),
         }
@@ -318,11 +320,7 @@ impl Session {
         tries: &mut Tries<'_>,
     ) -> Option<Duration> {
         // A host that never answered is more likely misspelt than busy.
-        let never_answered = !self.host.reached.initialized()
-            && matches!(
-                error,
-                RegistryError::Connect { .. } | RegistryError::Timeout { .. }
-            );
+        let never_answered = !self.host.reached.initialized() && is_silence(error);
         if never_answered || !error.is_retryable() {
             return None;
         }
@@ -666,6 +664,14 @@ fn speaks_http(error: &RegistryError) -> bool {
     matches!(
         error,
         RegistryError::Status(_) | RegistryError::Challenge { .. }
+    )
+}
+
+/// Tells whether nothing at all was answered.
+fn is_silence(error: &RegistryError) -> bool {
+    matches!(
+        error,
+        RegistryError::Connect { .. } | RegistryError::Timeout { .. }
     )
 }
 

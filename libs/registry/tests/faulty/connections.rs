@@ -1,6 +1,6 @@
 //! Connections that break, stall or never come about.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -208,6 +208,39 @@ fn connections_are_limited_and_given_back() {
     drop(first);
     let mut third = open().unwrap();
     assert_eq!(third.read_to_end(&mut Vec::new()).unwrap(), BLOB_BYTES);
+}
+
+#[test]
+fn plain_http_that_says_nothing_is_waited_for_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&waiting);
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut begin = [0; 3];
+            stream.read_exact(&mut begin).unwrap();
+            if begin == *b"GET" {
+                count.fetch_add(1, Ordering::SeqCst);
+            } else {
+                stream
+                    .write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+                    .unwrap();
+            }
+            open.push(stream);
+        }
+    });
+    let client = Client::new(impatient()).unwrap();
+    let error = insecure(&client, &host, Credential::Anonymous)
+        .ping()
+        .unwrap_err();
+    // Not that the answer to the other scheme was no TLS.
+    assert!(
+        matches!(&error, E::Timeout { url, .. } if url.starts_with("http://")),
+        "{error:?}"
+    );
+    assert_eq!(waiting.load(Ordering::SeqCst), 1);
 }
 
 #[test]
