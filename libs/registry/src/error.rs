@@ -390,7 +390,9 @@ impl RegistryError {
     /// Tells whether the same request may well succeed a little later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Status(error) => crate::retry::is_transient(error.status),
+            Self::Status(error) => {
+                crate::retry::is_transient(error.status) || self.is_lost_upload()
+            }
             Self::Connect { source, .. } => {
                 !tls_error(source.as_ref()).is_some_and(is_certificate_error)
             }
@@ -402,6 +404,12 @@ impl RegistryError {
             | Self::Changed { .. } => true,
             _ => false,
         }
+    }
+
+    /// Tells whether the registry no longer knows the upload; another one may do.
+    pub(crate) fn is_lost_upload(&self) -> bool {
+        matches!(self, Self::Status(error)
+            if error.errors.iter().any(|e| e.code == "BLOB_UPLOAD_UNKNOWN"))
     }
 
     /// Finds the registry error inside an [`io::Error`] that [`crate::BlobReader`] returned.

@@ -246,8 +246,8 @@ impl Session {
                 return Ok(());
             }
             let delay = match error.status() {
-                Some(_) => self.delay_after(&error, &mut tries),
-                None => None,
+                Some(_) if !error.is_lost_upload() => self.delay_after(&error, &mut tries),
+                _ => None,
             };
             match delay {
                 Some(delay) => tokio::time::sleep(delay).await,

@@ -3,10 +3,15 @@
 use oci::Digest;
 use registry::RegistryError as E;
 
-use crate::case::Call::{PushChunks, PushSmall};
+use crate::case::Call::{PushAgain, PushChunks, PushSmall};
 use crate::case::{Case, case, denied, fine, first, is, run_all, status};
 use crate::common::script::{End, Reply, Seen};
 use crate::content::{BLOB_BYTES, UPLOADS, blob_path, content};
+
+/// What a registry says of an upload that it no longer knows.
+fn lost() -> Reply {
+    Reply::status(404).body(r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"gone"}]}"#)
+}
 
 fn uploads() -> Vec<Case> {
     let on = |method: &str, path: &str, seen: &Seen| {
@@ -43,6 +48,27 @@ fn uploads() -> Vec<Case> {
             move |_, seen, n| (on("PUT", "/up/1", seen) && first(n)).then(|| Reply::status(500)),
         )
         .counting("POST", UPLOADS, 2),
+        case("upload lost, once", PushSmall, fine, move |_, seen, n| {
+            (on("PUT", "/up/1", seen) && first(n)).then(lost)
+        })
+        .counting("POST", UPLOADS, 2),
+        case(
+            "upload lost within the stream, once",
+            PushAgain,
+            fine,
+            move |_, seen, n| {
+                let gone = on("GET", "/up/1", seen) || on("PATCH", "/up/1", seen) && first(n);
+                gone.then(lost)
+            },
+        )
+        .counting("POST", UPLOADS, 2),
+        case(
+            "upload lost at its end",
+            PushAgain,
+            |r| status(r, 404),
+            move |_, seen, _| on("PUT", "/up/1", seen).then(lost),
+        )
+        .counting("PUT", "/up/1", 1),
         case(
             "stored as something else",
             PushSmall,
