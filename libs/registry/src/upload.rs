@@ -102,8 +102,9 @@ impl Session {
         let mut scopes = push_scopes(repo);
         scopes.push(scope(from, "pull"));
         let ask = Ask::new(Method::POST, url, Some(scopes));
+        // Once: who does not get a mount has the blob to send.
         let response = self
-            .send(&ask, &[StatusCode::CREATED, StatusCode::ACCEPTED])
+            .attempt_for(&ask, &[StatusCode::CREATED, StatusCode::ACCEPTED])
             .await?;
         if response.status() == StatusCode::ACCEPTED {
             return self.upload_at(repo, &response, slot).map(Mount::Upload);

@@ -1,11 +1,12 @@
 //! Uploads that are answered wrongly.
 
 use oci::Digest;
-use registry::RegistryError as E;
+use registry::{Client, RegistryError as E};
 
 use crate::case::Call::{PushAgain, PushChunks, PushSmall};
 use crate::case::{Case, case, denied, fine, first, is, run_all, status};
-use crate::common::script::{End, Reply, Seen};
+use crate::common::script::{End, Reply, Script, Seen};
+use crate::common::{basic, impatient, insecure};
 use crate::content::{BLOB_BYTES, UPLOADS, blob_path, content};
 
 /// What a registry says of an upload that it no longer knows.
@@ -158,4 +159,19 @@ fn uploads() -> Vec<Case> {
 #[test]
 fn wrong_uploads() {
     run_all(&uploads());
+}
+
+#[test]
+fn a_mount_that_fails_is_not_tried_again() {
+    let server = Script::start(|seen, _| match seen.method.as_str() {
+        "POST" => Reply::status(500),
+        _ => Reply::ok("{}"),
+    });
+    let client = Client::new(impatient()).unwrap();
+    let error = insecure(&client, &server.host(), basic("u", "p"))
+        .mount_or_begin("r", &content().digest, "from")
+        .unwrap_err();
+    assert_eq!(error.status().map(|s| s.as_u16()), Some(500), "{error:?}");
+    let asked = server.seen().iter().filter(|s| s.method == "POST").count();
+    assert_eq!(asked, 1);
 }
