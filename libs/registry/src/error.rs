@@ -587,7 +587,8 @@ const MAX_ERRORS: usize = 8;
 const MAX_QUOTED: usize = 300;
 
 impl StatusError {
-    /// Reads an error answer; anything is accepted as its body, and little of it is kept.
+    /// Reads an error answer; anything is accepted as its body, and little of it is kept: nothing
+    /// of what is no text.
     pub(crate) fn new(
         method: Method,
         url: &Url,
@@ -597,7 +598,7 @@ impl StatusError {
     ) -> Self {
         let errors = spec_errors(body);
         let body = if errors.is_empty() {
-            quoted(&String::from_utf8_lossy(body))
+            std::str::from_utf8(body).map(quoted).unwrap_or_default()
         } else {
             String::new()
         };
@@ -706,27 +707,23 @@ mod tests {
     #[test]
     fn error_lists_are_read_and_bounded() {
         let url = Url::parse("https://h/v2/r/manifests/x").unwrap();
-        let error = |body: &str| {
-            StatusError::new(
-                Method::GET,
-                &url,
-                StatusCode::NOT_FOUND,
-                None,
-                body.as_bytes(),
-            )
-        };
-        let one = error(r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#);
+        let error =
+            |body: &[u8]| StatusError::new(Method::GET, &url, StatusCode::NOT_FOUND, None, body);
+        let one =
+            error(br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#);
         assert_eq!(
             one.to_string(),
             "GET https://h/v2/r/manifests/x: 404 Not Found: manifest unknown"
         );
-        let html = error(&format!("<html>\x1b[2J{}", "x".repeat(5000)));
+        let html = error(format!("<html>\x1b[2J{}", "x".repeat(5000)).as_bytes());
         assert!(html.errors.is_empty());
         assert!(html.body.starts_with("<html> [2Jxx"), "{}", html.body);
         assert_eq!(html.body.chars().count(), MAX_QUOTED + 1);
-        assert_eq!(
-            error("").to_string(),
-            "GET https://h/v2/r/manifests/x: 404 Not Found"
-        );
+        for nothing in [&b""[..], b"\x1f\x8b\x08\x00\xff"] {
+            assert_eq!(
+                error(nothing).to_string(),
+                "GET https://h/v2/r/manifests/x: 404 Not Found"
+            );
+        }
     }
 }
