@@ -42,14 +42,12 @@ pub enum ImageError {
         source: Box<RegistryError>,
     },
     /// Neither the mirrors nor the registry itself gave the image.
-    #[error("reading manifest of {name} (mirrors failed too: {mirrors})")]
+    #[error("no mirror gave the image ({mirrors}), nor did the registry itself")]
     Mirrors {
-        /// The image.
-        name: String,
         /// Each mirror and its failure.
         mirrors: String,
         /// How the registry itself failed.
-        source: Box<RegistryError>,
+        source: Box<ImageError>,
     },
     /// The system refused something.
     #[error("{act} {}", path.display())]
@@ -292,7 +290,8 @@ impl ImageError {
     pub fn is_not_found(&self) -> bool {
         match self {
             Self::NotFound { .. } => true,
-            Self::Registry { source, .. } | Self::Mirrors { source, .. } => source.is_not_found(),
+            Self::Registry { source, .. } => source.is_not_found(),
+            Self::Mirrors { source, .. } => source.is_not_found(),
             _ => false,
         }
     }
@@ -300,7 +299,8 @@ impl ImageError {
     /// Tells whether a registry refused the caller.
     pub fn is_denied(&self) -> bool {
         match self {
-            Self::Registry { source, .. } | Self::Mirrors { source, .. } => source.is_denied(),
+            Self::Registry { source, .. } => source.is_denied(),
+            Self::Mirrors { source, .. } => source.is_denied(),
             _ => false,
         }
     }
@@ -308,7 +308,8 @@ impl ImageError {
     /// Tells whether the same may succeed when it is tried again.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Registry { source, .. } | Self::Mirrors { source, .. } => source.is_retryable(),
+            Self::Registry { source, .. } => source.is_retryable(),
+            Self::Mirrors { source, .. } => source.is_retryable(),
             Self::Stream(source) => {
                 RegistryError::from_io(source).is_some_and(RegistryError::is_retryable)
             }

@@ -231,14 +231,20 @@ fn failures_of_mirrors_are_told() {
     let Some(mirrors) = Mirrors::new() else {
         return;
     };
-    let conf = format!("{PRIMARY}{}", mirror("{DEAD}", ""));
-    mirrors
-        .world
-        .configure("registries.conf", &mirrors.fill(&conf));
-    let [_, (place, said)] = mirrors.origins("docker://r.example/team/nosuch:1");
-    assert_eq!(place, None);
-    for want in ["mirrors failed too", "127.0.0.1:1/inner/nosuch", "refused"] {
-        assert!(said.contains(want), "{want}: {said}");
+    let blocked = PRIMARY.replace("insecure", "blocked = true\ninsecure");
+    for (primary, itself) in [(PRIMARY, "manifest unknown"), (&blocked, "is blocked")] {
+        let conf = format!("{primary}{}{}", mirror("{DEAD}", ""), mirror("{M1}", ""));
+        mirrors
+            .world
+            .configure("registries.conf", &mirrors.fill(&conf));
+        let [_, (place, said)] = mirrors.origins("docker://r.example/team/nosuch:1");
+        assert_eq!(place, None);
+        for want in ["127.0.0.1:1/inner/nosuch", "refused", "404", itself] {
+            assert!(said.contains(want), "{want}: {said}");
+        }
+        // The image is the same for all.
+        let names = said.matches("docker://r.example/team/nosuch:1").count();
+        assert!(names <= 2, "{said}");
     }
 }
 

@@ -47,24 +47,18 @@ impl DockerSource {
                 .and_then(|remote| fetch(remote, &which, &name));
             match got {
                 Ok(got) => return Self::with(name, reference, place, got, (context, options)),
-                Err(error) => failures.push(format!("{}: {}", place.repository, chain(&error))),
+                Err(error) => failures.push(format!("{}: {}", place.repository, why(&error))),
             }
         }
-        match fetch(
-            remote(reference, &primary, context, options)?,
-            &which,
-            &name,
-        ) {
+        let got = remote(reference, &primary, context, options)
+            .and_then(|remote| fetch(remote, &which, &name));
+        match got {
             Ok(got) => Self::with(name, reference, &primary, got, (context, options)),
-            Err(ImageError::Registry { source, .. }) if !failures.is_empty() => {
-                let mirrors = failures.join("; ");
-                Err(ImageError::Mirrors {
-                    name: name.to_string(),
-                    mirrors,
-                    source,
-                })
-            }
-            Err(error) => Err(error),
+            Err(error) if failures.is_empty() => Err(error),
+            Err(error) => Err(ImageError::Mirrors {
+                mirrors: failures.join("; "),
+                source: Box::new(error),
+            }),
         }
     }
 
@@ -119,7 +113,12 @@ fn fetch(remote: Remote, which: &TagOrDigest, name: &ImageName) -> Result<Fetche
     Ok((remote, bytes, media_type))
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// Tells how a mirror failed; the image, which is the same for all, is left out.
+fn why(error: &ImageError) -> String {
+    let error: &dyn std::error::Error = match error {
+        ImageError::Registry { source, .. } => source,
+        error => error,
+    };
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {
