@@ -326,7 +326,7 @@ impl RegistryError {
     /// A registry that hides what it has says "denied" instead ([`Self::is_denied`]).
     pub fn is_not_found(&self) -> bool {
         match self {
-            Self::Status(error) => {
+            Self::Status(error) if error.in_repository => {
                 error.status == StatusCode::NOT_FOUND
                     || error.errors.iter().any(|e| {
                         matches!(
@@ -404,6 +404,14 @@ impl RegistryError {
             | Self::Changed { .. } => true,
             _ => false,
         }
+    }
+
+    /// Says that the registry itself, or its token service, was asked.
+    pub(crate) fn outside_repositories(mut self) -> Self {
+        if let Self::Status(error) = &mut self {
+            error.in_repository = false;
+        }
+        self
     }
 
     /// Tells whether the registry no longer knows the upload; another one may do.
@@ -545,6 +553,8 @@ pub struct StatusError {
     pub body: String,
     /// How long the registry asks to wait.
     pub retry_after: Option<Duration>,
+    /// Whether something in a repository was asked for; nothing else is "not found".
+    in_repository: bool,
 }
 
 /// One entry of the specification's error list.
@@ -609,6 +619,7 @@ impl StatusError {
             errors,
             body,
             retry_after,
+            in_repository: true,
         }
     }
 }

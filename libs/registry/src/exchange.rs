@@ -254,7 +254,10 @@ impl Session {
         let challenges = match response.status() {
             StatusCode::OK => Vec::new(),
             StatusCode::UNAUTHORIZED => challenges_of(&response)?,
-            _ => return Err(self.status_error(&Method::GET, response).await),
+            _ => {
+                let error = self.status_error(&Method::GET, response).await;
+                return Err(error.outside_repositories());
+            }
         };
         let reached = reached(&base, &response, challenges);
         let header = response.headers().get(SIGNATURES_HEADER);

@@ -191,7 +191,8 @@ impl Session {
                     .await?;
                 // A redirect falls through to here as well: it would take the password along.
                 if response.status() != StatusCode::OK {
-                    return Err(self.status_error(&ask.method, response).await);
+                    let error = self.status_error(&ask.method, response).await;
+                    return Err(error.outside_repositories());
                 }
                 self.read_all(response, &ask.method, "token", limits::TOKEN_BYTES)
                     .await

@@ -3,7 +3,7 @@
 use registry::{Client, RegistryError};
 
 use crate::case::Call::{Blob, Manifest, Tags};
-use crate::case::{Case, denied, fine, first, get, run_all, status};
+use crate::case::{Case, case, denied, fine, first, get, run_all, status};
 use crate::common::script::{Reply, Script};
 use crate::common::{basic, impatient, insecure};
 use crate::content::{MANIFEST, TAGS};
@@ -57,6 +57,12 @@ fn statuses() -> Vec<Case> {
             |_, _, _| Some(Reply::status(404)),
         )
         .counting("GET", MANIFEST, 1),
+        case(
+            "404 of what is no registry",
+            Manifest,
+            |r| status(r, 404) && !r.as_ref().is_err_and(RegistryError::is_not_found),
+            |_, _, _| Some(Reply::status(404)),
+        ),
         get(
             "endless error",
             Manifest,

@@ -51,6 +51,12 @@ fn tokens() -> Vec<Case> {
         answer("refused token", denied, r#"{"token":"other"}"#)
             .counting("GET", "/token", 1)
             .counting("GET", MANIFEST, 1),
+        with_tokens(
+            "no token service there",
+            |r| status(r, 404) && !r.as_ref().is_err_and(E::is_not_found),
+            own,
+            |_, _| Reply::status(404),
+        ),
         with_tokens("huge token", is!(E::TooLarge { .. }), own, |_, _| {
             Reply::ok(vec![b' '; 2 << 20])
         }),
