@@ -447,8 +447,13 @@ impl Session {
         scopes: &[String],
     ) -> Result<Authorization> {
         if let Credential::RegistryToken(token) = &self.credential {
-            let header = token::bearer_header(token.expose());
-            return Ok(header.map_or(Authorization::None, Authorization::Fixed));
+            let Some(header) = token::bearer_header(token.expose()) else {
+                return Err(RegistryError::Token {
+                    realm: self.host.name.clone(),
+                    reason: token::UNFIT.to_owned(),
+                });
+            };
+            return Ok(Authorization::Fixed(header));
         }
         for challenge in challenges {
             match (challenge, &self.credential) {

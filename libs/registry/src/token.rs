@@ -95,6 +95,9 @@ pub(crate) fn basic_header(username: &str, password: &str) -> Option<HeaderValue
     secret_header("Basic", &encoded)
 }
 
+/// What is wrong with a token that [`bearer_header`] makes nothing of.
+pub(crate) const UNFIT: &str = "it cannot be put into a header, or is longer than 65536 bytes";
+
 /// Makes the value of a Bearer `Authorization` header, when `token` can be one.
 pub(crate) fn bearer_header(token: &str) -> Option<HeaderValue> {
     let fits = !token.is_empty()
@@ -266,8 +269,7 @@ fn parse_token(body: &[u8], realm: &Url) -> Result<(HeaderValue, Duration)> {
         .flatten()
         .find(|token| !token.is_empty())
         .ok_or_else(|| bad("the answer holds none"))?;
-    let header = bearer_header(&token)
-        .ok_or_else(|| bad("it cannot be put into a header, or is longer than 65536 bytes"))?;
+    let header = bearer_header(&token).ok_or_else(|| bad(UNFIT))?;
     let seconds = match &reply.expires_in {
         None => 0,
         Some(number) if number.is_f64() => return Err(bad("expires_in is no whole number")),

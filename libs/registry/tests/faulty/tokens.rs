@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use config::Secret;
+use config::auth::Credential;
 use registry::{Client, RegistryError as E};
 
 use crate::case::Call::{Login, Manifest};
@@ -177,4 +179,18 @@ fn tokens_are_shared_and_asked_for_once() {
         .run(&insecure(&client, &server.host(), basic("v", "p")))
         .unwrap();
     assert_eq!(server.count("GET", "/token"), 2);
+}
+
+#[test]
+fn a_given_token_that_fits_no_header_is_not_left_out() {
+    let server =
+        Script::start(|_, _| Reply::status(401).with("WWW-Authenticate", "Bearer realm=\"x\""));
+    let client = Client::new(impatient()).unwrap();
+    for token in ["", "two words", "line\n"] {
+        let credential = Credential::RegistryToken(Secret::new(token));
+        let error = insecure(&client, &server.host(), credential)
+            .tags("r")
+            .unwrap_err();
+        assert!(matches!(error, E::Token { .. }), "{token:?}: {error:?}");
+    }
 }
