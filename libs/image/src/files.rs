@@ -18,7 +18,7 @@ use tempfile::TempPath;
 use crate::blob::{CHUNK, fill};
 use crate::error::ImageError;
 
-/// How long somebody else may hold the lock of an `index.json`; it is held for one small write.
+/// How long somebody else may hold the lock of a directory; it is held for small writes and renames.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// So many bytes come together before the disk is told to begin with them.
@@ -105,8 +105,8 @@ impl Root {
         }
     }
 
-    /// Waits for the only right to change the directory's index. It ends with the value.
-    pub(crate) fn lock(&self) -> Result<IndexLock, ImageError> {
+    /// Waits for the only right to commit to the directory. It ends with the value.
+    pub(crate) fn lock(&self) -> Result<CommitLock, ImageError> {
         let failed = |errno: rustix::io::Errno| ImageError::io("locking", &self.path, errno.into());
         // A descriptor of its own: the lock belongs to the open file description.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -114,7 +114,7 @@ impl Root {
         let deadline = Instant::now() + LOCK_PATIENCE;
         loop {
             match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(IndexLock { _fd: fd }),
+                Ok(()) => return Ok(CommitLock { _fd: fd }),
                 Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -129,9 +129,9 @@ impl Root {
     }
 }
 
-/// The right to change an `index.json`, for as long as the value lives.
+/// The right to commit to a directory, for as long as the value lives.
 #[derive(Debug)]
-pub(crate) struct IndexLock {
+pub(crate) struct CommitLock {
     _fd: OwnedFd,
 }
 

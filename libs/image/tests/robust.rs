@@ -307,6 +307,27 @@ fn writers_of_one_layout_lose_nothing() {
 }
 
 #[test]
+fn of_the_writers_of_one_directory_the_last_one_wins() {
+    let root = tempfile::tempdir().unwrap();
+    let context = Arc::new(context(root.path()));
+    let to = format!("dir:{}", root.path().join("to").display());
+    std::thread::scope(|scope| {
+        for writer in 0..6u64 {
+            let (context, root, to) = (Arc::clone(&context), root.path(), &to);
+            scope.spawn(move || {
+                let from = root.join(format!("from-{writer}"));
+                image(writer * 10).write_dir(&from);
+                for _ in 0..5 {
+                    ours(&context, &format!("dir:{}", from.display()), to);
+                }
+            });
+        }
+    });
+    let back = format!("dir:{}", root.path().join("back").display());
+    ours(&context, &to, &back);
+}
+
+#[test]
 fn a_copy_that_fails_takes_no_directory_from_another() {
     let root = tempfile::tempdir().unwrap();
     let context = context(root.path());

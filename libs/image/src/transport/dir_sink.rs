@@ -1,7 +1,7 @@
 //! Writes `dir:` directories.
 //!
 //! Order of writes: blobs, manifests and signatures as drafts in the directory; at commit all are
-//! synced, the old `manifest.json` goes, then the other files of the old image, then the new ones
+//! synced and, under the directory's lock, the old `manifest.json` goes, then the other files of the old image, then the new ones
 //! get their names, `manifest.json` last. A crash before the old manifest goes leaves the old
 //! image; a crash after leaves a directory without an image, which the next copy may overwrite.
 
@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use oci::{Algorithm, Descriptor, Digest, MediaType};
 
 use crate::error::ImageError;
-use crate::files::{Draft, create_directories, remove_if_any, sync_directory};
+use crate::files::{Draft, Root, create_directories, remove_if_any, sync_directory};
 use crate::name::ImageName;
 use crate::sink::{Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
 use crate::transport::dir_source::{blob_name, manifest_name, signature_name};
@@ -162,6 +162,7 @@ impl ImageSink for DirSink {
         };
         // Who made it took it away again, when that copy failed.
         create_directories(&self.path)?;
+        let _lock = Root::open(&self.path)?.lock()?;
         let mut version_file = Draft::create(&self.path, DRAFT)?;
         version_file.write(version.as_bytes())?;
         version_file.sync()?;
