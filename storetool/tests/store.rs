@@ -200,7 +200,8 @@ fn containers_have_changes_of_their_own() {
     assert_eq!(listed[0]["labels"], json!({"a": "b"}));
     assert_eq!(world.out(&["containers", "ls", "-q"]), format!("{id}\n"));
     assert!(world.out(&["containers", "ls"]).contains("web"));
-    world.fails(&["containers", "create", "--name", "web", "app:1"], 1);
+    let said = world.fails(&["containers", "create", "--name", "web", "app:1"], 1);
+    assert!(said.contains("taken") && !said.contains("hint"), "{said}");
     let other = world.json(&["containers", "create", "--json", "app:2"]);
     assert_eq!(other["labels"], json!({}));
 

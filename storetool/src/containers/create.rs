@@ -3,10 +3,9 @@
 use anyhow::Context as _;
 use jiff::Timestamp;
 use storage::NewContainer;
-use term::Explain as _;
 
 use super::Container;
-use crate::session::Session;
+use crate::session::{Session, find_image};
 
 const AFTER_HELP: &str = "\
 EXAMPLES:
@@ -40,13 +39,12 @@ pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let store = session.change_existing()?;
     let container = store
         .create_container(&NewContainer {
-            image: args.image.clone(),
+            image: find_image(&store, &args.image)?.manifest.to_string(),
             name: args.name.clone(),
             labels: args.label.iter().cloned().collect(),
             now: Timestamp::now().to_string(),
         })
-        .with_context(|| format!("making a container of {}", args.image))
-        .hint(|| "`storetool images` lists what is in the store")?;
+        .with_context(|| format!("making a container of {}", args.image))?;
     for note in &container.notes {
         term::program::say(&format!("storetool: note: {note}\n"));
     }
