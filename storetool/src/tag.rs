@@ -1,6 +1,6 @@
 //! `storetool tag`: one more name for an image.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use oci::Reference;
 
 use crate::session::{Session, find_image};
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
     let names = args
         .name
         .iter()
-        .map(|name| Reference::parse(name).with_context(|| format!("parsing name {name}")))
+        .map(|name| parse(name))
         .collect::<anyhow::Result<Vec<Reference>>>()?;
     let store = session.change_existing()?;
     let mut image = find_image(&store, &args.image)?;
@@ -50,4 +50,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         true => Ok(term::json::print(&Image::of(&image))?),
         false => Ok(()),
     }
+}
+
+fn parse(name: &str) -> anyhow::Result<Reference> {
+    let reference = Reference::parse(name).with_context(|| format!("parsing name {name}"))?;
+    if reference.digest().is_some() {
+        bail!("{name}: a name has no digest");
+    }
+    Ok(reference)
 }

@@ -41,6 +41,9 @@ fn images_are_listed_named_and_removed() {
             "r.example/x:latest"
         ])
     );
+    let with_digest = format!("app@{two}");
+    let said = world.fails(&["tag", "app:1", &with_digest], 1);
+    assert!(said.contains("a name has no digest"), "{said}");
     // What is no name does not keep the rest.
     let output = world.run(&["untag", "--json", "app:nosuch", "app:stable"]);
     assert_eq!(output.status.code(), Some(1));

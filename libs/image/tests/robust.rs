@@ -633,6 +633,9 @@ fn the_store_gives_back_what_it_got() {
             &Quiet,
         )
         .unwrap_or_else(|error| panic!("{}", chain(&error)));
+        let with_digest = format!("store:app@{}", Digest::sha256(b""));
+        let error = fails(&context, &from, &with_digest);
+        assert!(chain(&error).contains("a name with a digest"));
         assert_eq!(report.digest, image.digest());
         assert_eq!(report.stored.unwrap().record.manifest, image.digest());
         let again = Recorder::default();

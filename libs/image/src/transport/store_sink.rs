@@ -9,7 +9,7 @@ use storage::{NewImage, Store, StoreError, Transaction, WaitEvent, WantedLayer};
 
 use crate::context::Context;
 use crate::error::ImageError;
-use crate::name::{ImageName, StoreName};
+use crate::name::{ImageName, StoreName, Transport};
 use crate::progress::Note;
 use crate::sink::{Blob, ImagePlan, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
 
@@ -48,6 +48,13 @@ impl StoreSink {
         context: &Context,
         options: &SinkOptions,
     ) -> Result<Self, ImageError> {
+        // It would be the name of any image, and the digest of none.
+        if wanted.reference.iter().any(|name| name.digest().is_some()) {
+            return Err(ImageError::Unsupported {
+                transport: Transport::Store,
+                what: "a name with a digest",
+            });
+        }
         let mut names: Vec<Reference> = wanted.reference.iter().cloned().collect();
         names.extend(options.names.iter().map(Reference::with_default_tag));
         Ok(Self {
