@@ -1,5 +1,6 @@
 //! `skopeo-rs copy`: an image from one place to another.
 
+use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -191,6 +192,9 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
     args.unsupported.refuse()?;
     let source = parse(&args.source, "source")?;
     let destination = parse(&args.destination, "destination")?;
+    if is_stdout(&destination) && std::io::stdout().is_terminal() {
+        bail!("an archive is not for a terminal: name a file, or use a pipe");
+    }
     let policy = session.policy()?;
     session.require_signed(&policy, &source)?;
     let options = copy_options(&args, session)?;

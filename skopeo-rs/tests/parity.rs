@@ -373,6 +373,23 @@ fn archives_go_through_pipes() {
 }
 
 #[test]
+fn archives_do_not_go_to_a_terminal() {
+    let Some(world) = World::new() else { return };
+    let dir = world.dir.path().display();
+    let copy = format!("'{OURS}' copy oci:{dir}/layout:one oci-archive:-");
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", &copy, "/dev/null"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert_eq!(
+        said.trim_end(),
+        "skopeo-rs: an archive is not for a terminal: name a file, or use a pipe"
+    );
+}
+
+#[test]
 fn the_policy_is_asked_and_can_be_set_aside() {
     let Some(world) = World::new() else { return };
     let reject = world.path("reject.json");
