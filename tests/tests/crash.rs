@@ -569,6 +569,51 @@ fn privileged_power_cut_notices_a_missing_sync() {
     );
 }
 
+/// The same of a layout that `skopeo-rs` copies into: each image whose copy ended is there, every
+/// byte of it, and the same copy again heals.
+#[test]
+fn privileged_power_cut_of_a_layout() {
+    if !need(&[Need::Root]) {
+        return;
+    }
+    let scene = Scene::new();
+    let log = scene.dir.path().join("power.log");
+    let mnt = scene.dir.path().join("power");
+    let copy = |from: &str, to: &str| {
+        let skopeo = ours("skopeo-rs");
+        format!(
+            "{} --insecure-policy copy --quiet {from} {to}",
+            skopeo.display()
+        )
+    };
+    let second = copy(&scene.second, "oci:$PL_MNT/layout:second");
+    let recorded = faults::record(
+        &log,
+        &mnt,
+        96,
+        &copy(&scene.first, "oci:$PL_MNT/layout:first"),
+        &format!("{second}; echo second >&$PL_MARK_FD"),
+    );
+    recorded.ok();
+    let out = format!("dir:{}", scene.dir.path().join("power-out").display());
+    let check = format!(
+        r#"
+        fail() {{ echo "$1"; exit 1; }}
+        {first} || fail "the image that was there is damaged"
+        case "$PL_ACKED" in *second*) {copied} || fail "the acknowledged image is damaged" ;; esac
+        {second} || fail "the second copy fails"
+        {copied} || fail "the second copy does not heal"
+        echo good
+        "#,
+        first = copy("oci:$PL_MNT/layout:first", &out),
+        copied = copy("oci:$PL_MNT/layout:second", &out),
+    );
+    let replayed = faults::replay(&log, &mnt, 30, check);
+    assert_eq!(replayed.len(), 3 * 30);
+    let bad: Vec<_> = replayed.iter().filter(|state| state.rc != 0).collect();
+    assert!(bad.is_empty(), "{} states are bad: {bad:#?}", bad.len());
+}
+
 fn cut(scene: &Scene, storetool: &Path, points: usize) -> Vec<faults::Replayed> {
     let log = scene.dir.path().join("power.log");
     let mnt = scene.dir.path().join("power");
