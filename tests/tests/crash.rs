@@ -398,6 +398,94 @@ fn kill_containers_rm_at_each_call() {
     kill_at_calls_of(&[&create], &["containers", "rm", "web"], GONE);
 }
 
+/// What a call is in the order of writes that `docs/formats/store.md` gives.
+fn step(store: &Path, call: &faults::Call) -> Option<String> {
+    let below = call.path.strip_prefix(store).ok()?;
+    let parts: Vec<&str> = below.iter().filter_map(|part| part.to_str()).collect();
+    Some(match (call.name.as_str(), parts.as_slice()) {
+        ("write" | "pwrite64" | "copy_file_range", ["staging", ..]) => "write".to_owned(),
+        ("syncfs", ["staging", _]) => "syncfs".to_owned(),
+        ("renameat2", ["staging", _, "new", _]) => "name objects".to_owned(),
+        ("rename", ["staging", _, what @ ("blob" | "rec" | "container"), ..]) => {
+            format!("name {what}")
+        }
+        ("rename", ["containers", _]) => "take container".to_owned(),
+        ("unlink", ["records", what, _]) => format!("unlink {what}"),
+        ("fsync", [.., what]) => format!("fsync {what}"),
+        _ => return None,
+    })
+}
+
+/// A power cut shows a missing sync only if it comes in time; the order of the calls shows each.
+#[test]
+fn each_name_follows_its_sync() {
+    let scene = Scene::new();
+    let store = scene.dir.path().join("store");
+    scene.prepare(&store);
+    let policy = scene.dir.path().join("policy.json");
+    let policy = policy.to_string_lossy();
+    let pull: &[&str] = &[
+        "pull",
+        "--policy",
+        &policy,
+        "--name",
+        "second",
+        &scene.second,
+    ];
+    let mut table: Vec<(&[&str], &[&str])> = vec![
+        (
+            pull,
+            &[
+                "write",
+                "syncfs",
+                "name objects",
+                "name blob",
+                "syncfs",
+                "name rec",
+                "fsync layers",
+                "fsync blobs",
+                "name rec",
+                "fsync images",
+                "name rec",
+                "fsync names",
+            ],
+        ),
+        (
+            &["tag", "second", "more"],
+            &["write", "fsync name.new", "name rec", "fsync names"],
+        ),
+        (&["untag", "more"], &["unlink names", "fsync names"]),
+    ];
+    if need(&[Need::Composefs]) {
+        table.push((
+            &["containers", "create", "--name", "web", "second"],
+            &["write", "syncfs", "name container", "fsync containers"],
+        ));
+        table.push((
+            &["containers", "rm", "web"],
+            &["take container", "fsync containers"],
+        ));
+    }
+    table.push((
+        &["rm", "second"],
+        &[
+            "unlink names",
+            "fsync names",
+            "unlink images",
+            "fsync images",
+        ],
+    ));
+    for (verb, want) in table {
+        let mut command: Vec<OsString> = vec![ours("storetool").into()];
+        command.extend(["--root".into(), store.clone().into()]);
+        command.extend(verb.iter().map(OsString::from));
+        let calls = faults::calls(&store, &command);
+        let mut steps: Vec<String> = calls.iter().filter_map(|c| step(&store, c)).collect();
+        steps.dedup();
+        assert_eq!(steps, want, "{verb:?}");
+    }
+}
+
 /// From some call on nothing can be written: the pull fails with the reason and leaves no trace.
 #[test]
 fn disk_full_from_any_call_on() {
