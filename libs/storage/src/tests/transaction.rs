@@ -15,7 +15,9 @@ use super::kit::{
     pull, store,
 };
 use crate::{
-    GcOptions, MountOptions, NewContainer, Store, StoreError, StoreOptions, object::ObjectId,
+    GcOptions, MountOptions, NewContainer, Store, StoreError, StoreOptions,
+    lock::{Kind, LayerLocks},
+    object::ObjectId,
 };
 
 fn layer(seed: u64) -> Vec<u8> {
@@ -247,6 +249,41 @@ fn two_transactions_fetch_a_layer_once() {
     assert_eq!(fetched.load(Ordering::Relaxed), 2);
     assert_eq!(store.images().unwrap()[0].names.len(), 3);
     assert!(store.fsck(&Default::default()).unwrap().is_clean());
+}
+
+#[test]
+fn who_waited_to_fetch_a_layer_looks_again_whether_it_is_there() {
+    let (_dir, store) = store();
+    let image = image_of(&[layer(1)]);
+    // Somebody counts on the layer, so that both who miss it wait to fetch it.
+    let locks = LayerLocks::new(store.layout()).unwrap();
+    let diff_id = &image.wanted[0].diff_id;
+    assert!(locks.attempt(diff_id, Kind::Shared).unwrap());
+    let (fetched, waited) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for name in ["a", "b"] {
+            let (store, image, fetched, waited) = (&store, &image, &fetched, &waited);
+            scope.spawn(move || {
+                let waits = |_| {
+                    waited.fetch_add(1, Ordering::Relaxed);
+                };
+                let transaction = store.begin(&image.wanted, &waits).unwrap();
+                for place in transaction.missing() {
+                    fetched.fetch_add(1, Ordering::Relaxed);
+                    let blob = image.blobs[place].as_slice();
+                    transaction
+                        .import_layer(place, blob, Compression::Zstd, &|_| {})
+                        .unwrap();
+                }
+                transaction.commit(new_image(image, name)).unwrap();
+            });
+        }
+        while waited.load(Ordering::Relaxed) < 2 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        drop(locks);
+    });
+    assert_eq!(fetched.load(Ordering::Relaxed), 1);
 }
 
 #[test]
