@@ -271,6 +271,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_that_went_before_it_was_locked_is_not_a_lock() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l");
+        let taken = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..5_000 {
+                        if let Some(held) = Held::attempt(&path, Kind::Exclusive).unwrap() {
+                            assert!(!taken.swap(true, Ordering::SeqCst), "two hold it");
+                            std::thread::sleep(Duration::from_micros(100));
+                            taken.store(false, Ordering::SeqCst);
+                            held.remove();
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
     fn a_removed_lock_file_is_not_a_lock() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.lock");
