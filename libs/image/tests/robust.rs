@@ -731,6 +731,28 @@ fn an_upload_that_breaks_off_is_made_again_from_its_source() {
 }
 
 #[test]
+fn a_blob_of_another_size_is_not_taken_for_the_one_that_is_there() {
+    let root = tempfile::tempdir().unwrap();
+    let context = context(root.path());
+    let registry = Registry::start();
+    let layer = common::layer(&[("file", b"content")]);
+    let image = TestImage::of(MediaType::OciManifest, Compression::Gzip, &[layer], "amd64");
+    let dir = root.path().join("from");
+    image.write_dir(&dir);
+    let from = format!("dir:{}", dir.display());
+    ours(&context, &from, &registry.name("sizes:1"));
+    let path = dir.join("manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let size = manifest["layers"][0]["size"].as_u64().unwrap();
+    manifest["layers"][0]["size"] = (size + 1).into();
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let said = chain(&fails(&context, &from, &registry.name("sizes:2")));
+    let want = format!("expected {} bytes, got {size}", size + 1);
+    assert!(said.contains(&want), "{said}");
+}
+
+#[test]
 fn uploads_that_stand_in_for_mounts_are_used_for_layers_that_change() {
     let root = tempfile::tempdir().unwrap();
     let mut context = context(root.path());
