@@ -523,6 +523,18 @@ fn a_layer_that_is_there_already_has_the_same_type() {
 }
 
 #[test]
+fn what_reads_the_other_kind_of_archive_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name).display().to_string();
+    let context = context(root.path());
+    image(15).write_dir(&root.path().join("from"));
+    let (from, archive) = (format!("dir:{}", at("from")), at("archive"));
+    ours(&context, &from, &format!("docker-archive:{archive}"));
+    let error = fails(&context, &format!("oci-archive:{archive}"), &from);
+    assert!(chain(&error).contains("docker-archive: reads"), "{error}");
+}
+
+#[test]
 fn an_archive_that_is_replaced_keeps_its_mode_and_its_links() {
     use std::os::unix::fs::PermissionsExt as _;
     let root = tempfile::tempdir().unwrap();

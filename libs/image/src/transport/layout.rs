@@ -238,7 +238,15 @@ impl<F: LayoutFiles> LayoutSource<F> {
         files: F,
     ) -> Result<Self, ImageError> {
         let Some(bytes) = read_file(&files, &name, "index.json", limits::MANIFEST_BYTES)? else {
-            return Err(ImageError::inconsistent(&name, "there is no index.json"));
+            return Err(ImageError::inconsistent(
+                &name,
+                match name {
+                    ImageName::OciArchive(_) => {
+                        "there is no index.json; docker-archive: reads what `docker save` writes"
+                    }
+                    _ => "there is no index.json",
+                },
+            ));
         };
         let top = LayoutIndex::parse(&name, &bytes)?.select(&name, image)?;
         Ok(Self { name, files, top })
