@@ -405,7 +405,7 @@ fn step(store: &Path, call: &faults::Call) -> Option<String> {
     Some(match (call.name.as_str(), parts.as_slice()) {
         ("write" | "pwrite64" | "copy_file_range", ["staging", ..]) => "write".to_owned(),
         ("syncfs", ["staging", _]) => "syncfs".to_owned(),
-        ("renameat2", ["staging", _, "new", _]) => "name objects".to_owned(),
+        ("renameat2", ["staging", _, "new", ..]) => "name objects".to_owned(),
         ("rename", ["staging", _, what @ ("blob" | "rec" | "container"), ..]) => {
             format!("name {what}")
         }

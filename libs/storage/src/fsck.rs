@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::{
     Store,
     error::{Result, StoreError},
+    layout::is_object_dir,
     merge::{self, MergeLayer},
     object::{ObjectId, VerityHasher},
     object_file::digest_of,
@@ -305,11 +306,15 @@ impl Check<'_> {
 
     /// Computes the digest of every object.
     fn objects(&self) -> Result<u64> {
+        let layout = self.store.layout();
         let mut paths = Vec::new();
-        for byte in 0..=255_u8 {
-            paths.extend(list(
-                &self.store.layout().objects().join(format!("{byte:02x}")),
-            )?);
+        for dir in layout.object_dirs()? {
+            paths.extend(list(&dir)?);
+        }
+        for path in list(&layout.objects())? {
+            if !path.file_name().is_some_and(is_object_dir) {
+                self.found(Finding::Stray { path: text(&path) });
+            }
         }
         self.each(&paths, |path| {
             let Some(id) = ObjectId::from_object_path(path) else {

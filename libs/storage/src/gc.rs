@@ -255,8 +255,8 @@ impl Store {
                 }
             }
         }
-        for byte in 0..=255_u8 {
-            for path in list(&layout.objects().join(format!("{byte:02x}")))? {
+        for dir in layout.object_dirs()? {
+            for path in list(&dir)? {
                 let id = ObjectId::from_object_path(&path);
                 if !id.is_some_and(|id| live.objects.contains(&id)) {
                     garbage.objects += 1;

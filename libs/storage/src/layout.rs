@@ -18,6 +18,7 @@
 //! file is there: every step before it may have been done already.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::Write,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
@@ -101,6 +102,20 @@ impl Layout {
 
     pub(crate) fn objects(&self) -> PathBuf {
         self.root.join("objects")
+    }
+
+    /// The directories of objects that there are. One that was made is never removed.
+    pub(crate) fn object_dirs(&self) -> Result<Vec<PathBuf>> {
+        let objects = self.objects();
+        let mut dirs = Vec::new();
+        for entry in fs::read_dir(&objects).map_err(StoreError::io("listing", &objects))? {
+            let entry = entry.map_err(StoreError::io("listing", &objects))?;
+            if is_object_dir(&entry.file_name()) {
+                dirs.push(entry.path());
+            }
+        }
+        dirs.sort();
+        Ok(dirs)
     }
 
     pub(crate) fn object(&self, id: &ObjectId) -> PathBuf {
@@ -260,9 +275,6 @@ impl Layout {
             let path = self.lock(lock);
             write_synced(&path, b"")?;
         }
-        for byte in 0..=255_u8 {
-            make_dir(&self.objects().join(format!("{byte:02x}")))?;
-        }
         Ok(())
     }
 
@@ -286,7 +298,14 @@ impl Layout {
     }
 }
 
-fn make_dir(path: &Path) -> Result<()> {
+/// Whether this is a name of a directory of objects: two digits.
+pub(crate) fn is_object_dir(name: &OsStr) -> bool {
+    let digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name.len() == 2 && name.as_encoded_bytes().iter().all(digit)
+}
+
+/// Makes a directory that only the store's owner may enter, unless it is there.
+pub(crate) fn make_dir(path: &Path) -> Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             Err(StoreError::io("creating", path)(error))

@@ -20,7 +20,7 @@ use rustix::{
 
 use crate::{
     error::{Result, StoreError},
-    layout::Layout,
+    layout::{Layout, make_dir},
     object::{ObjectId, VerityHasher},
     staging::Staging,
     writeback::Writeback,
@@ -90,15 +90,15 @@ impl Objects {
         Err(StoreError::ObjectMissing { id: *id })
     }
 
-    fn places(&self, id: &ObjectId) -> impl Iterator<Item = PathBuf> + use<> {
-        let store = self.layout.object(id);
-        let hex = id.hex();
-        let staged = self
-            .staging
-            .iter()
-            .flat_map(|dir| [dir.join("new").join(&hex), dir.join("pin").join(&hex)])
-            .collect::<Vec<_>>();
-        std::iter::once(store).chain(staged)
+    fn places(&self, id: &ObjectId) -> impl Iterator<Item = PathBuf> {
+        let id = *id;
+        let staged = self.staging.iter().flat_map(move |dir| {
+            [
+                dir.join("new").join(id.path()),
+                dir.join("pin").join(id.hex()),
+            ]
+        });
+        std::iter::once(self.layout.object(&id)).chain(staged)
     }
 }
 
@@ -150,7 +150,7 @@ impl ObjectWriter {
         }
         if let Err(error) = self.write(&id, content) {
             // Half of it must not be taken for the whole by whoever tries again.
-            let _ = std::fs::remove_file(self.new_path.join(id.hex()));
+            let _ = std::fs::remove_file(self.new_path.join(id.path()));
             self.lock().remove(&id);
             return Err(error);
         }
@@ -159,14 +159,23 @@ impl ObjectWriter {
     }
 
     fn write(&self, id: &ObjectId, content: &[u8]) -> Result<()> {
-        let hex = id.hex();
-        let path = || self.new_path.join(&hex);
-        let fd = rustix::fs::openat(
-            &self.new,
-            &hex,
-            OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC,
-            Mode::from_raw_mode(OBJECT_MODE),
-        )
+        let name = id.path();
+        let path = || self.new_path.join(&name);
+        let create = || {
+            rustix::fs::openat(
+                &self.new,
+                &name,
+                OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC,
+                Mode::from_raw_mode(OBJECT_MODE),
+            )
+        };
+        let fd = match create() {
+            Err(Errno::NOENT) => {
+                make_dir_of(&path())?;
+                create()
+            }
+            created => created,
+        }
         .map_err(StoreError::errno("creating", path()))?;
         let mut file = File::from(fd);
         file.write_all(content)
@@ -182,8 +191,9 @@ impl ObjectWriter {
             std::fs::remove_file(temporary).map_err(StoreError::io("removing", temporary))?;
             return Ok(Stored::Shared);
         }
-        let to = self.new_path.join(id.hex());
+        let to = self.new_path.join(id.path());
         let placed = self.seal(temporary).and_then(|()| {
+            make_dir_of(&to)?;
             std::fs::rename(temporary, &to).map_err(StoreError::io("renaming", temporary))
         });
         if let Err(error) = placed {
@@ -243,6 +253,11 @@ impl ObjectWriter {
     fn lock(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes the directory of a staged object, which the commit moves as a whole where it can.
+fn make_dir_of(object: &Path) -> Result<()> {
+    object.parent().map_or(Ok(()), make_dir)
 }
 
 /// A large object that is hashed and written while its content passes.

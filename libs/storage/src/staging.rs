@@ -5,7 +5,7 @@
 //! whoever opens the store next. A staging directory holds
 //!
 //! ```text
-//! new/HEX      objects that the store does not have, complete, under their digest
+//! new/xx/yyyy… objects that the store does not have, complete, under their digest
 //! pin/HEX      hard links to objects that it has, which keep their content from a collection
 //! blob/…  rec/…  tmp/N     raw blobs, records, files that are still written
 //! ```

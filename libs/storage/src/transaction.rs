@@ -39,9 +39,10 @@ use crate::{
         self, BlobRecord, ImageLayer, ImageRecord, LayerRecord, NameRecord, RECORD_FORMAT,
         compression_word,
     },
-    splitstream::StreamReader,
     staging::Staging,
 };
+
+mod place;
 
 /// Most indexes that are remembered to name an image: one that is rebuilt daily is found by those of
 /// a year, and its record stays small.
@@ -338,6 +339,7 @@ impl Transaction {
         let layers = self.check(&image)?;
         let config = parse_config(&image)?;
         let chain = ChainId::of(&config.rootfs.diff_ids);
+        self.staging.writeback().begin();
         let (tree, tree_bytes) = self.store_tree(&chain, &layers)?;
         let totals = self.totals();
 
@@ -533,109 +535,6 @@ impl Transaction {
                 ..sum
             },
         )
-    }
-
-    /// Gives new objects their names, and puts back what a collection took meanwhile.
-    fn place_objects(&self) -> Result<()> {
-        let layout = self.store.layout();
-        let objects_path = layout.objects();
-        let objects =
-            fs::File::open(&objects_path).map_err(StoreError::io("opening", &objects_path))?;
-        for sub in ["new", "pin"] {
-            let path = self.staging.sub(sub);
-            let dir = fs::File::open(&path).map_err(StoreError::io("opening", &path))?;
-            for entry in fs::read_dir(&path).map_err(StoreError::io("listing", &path))? {
-                let name = entry.map_err(StoreError::io("listing", &path))?.file_name();
-                let Some(id) = name.to_str().and_then(|name| name.parse::<ObjectId>().ok()) else {
-                    continue;
-                };
-                let to = id.path();
-                let placed = if sub == "new" {
-                    sys::file::rename_noreplace(&dir, Path::new(&name), &objects, &to)
-                } else {
-                    sys::file::linkat(&dir, Path::new(&name), &objects, &to)
-                };
-                match placed {
-                    Ok(()) => {}
-                    // Another transaction brought the same content.
-                    Err(error) if error.errno() == Some(rustix::io::Errno::EXIST) => {}
-                    Err(error) => {
-                        return Err(StoreError::sys("linking", objects_path.join(to))(error));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes composefs's symlinks and refs for the layers and the tree.
-    fn place_links(&self, layers: &[LayerRecord], chain: &ChainId, tree: &ObjectId) -> Result<()> {
-        let layout = self.store.layout();
-        for layer in layers {
-            let object = Path::new("../objects").join(layer.stream.path());
-            let name = format!("oci-layer-{}", layer.diff_id);
-            self.symlink(&object, &layout.stream(&layer.diff_id))?;
-            self.symlink(
-                &Path::new("../..").join(name),
-                &layout.stream_ref(&layer.diff_id),
-            )?;
-        }
-        self.symlink(
-            &Path::new("../objects").join(tree.path()),
-            &layout.image(tree),
-        )?;
-        self.symlink(
-            &Path::new("../..").join(tree.hex()),
-            &layout.image_ref(chain),
-        )
-    }
-
-    /// Makes a symlink appear in one step, replacing one with another target.
-    fn symlink(&self, target: &Path, link: &Path) -> Result<()> {
-        if fs::read_link(link).is_ok_and(|there| there == target) {
-            return Ok(());
-        }
-        let temporary = self.staging.temporary();
-        std::os::unix::fs::symlink(target, &temporary)
-            .map_err(StoreError::io("linking", &temporary))?;
-        rename(&temporary, link)
-    }
-
-    fn place_blobs(&self) -> Result<()> {
-        let dir = self.staging.sub("blob");
-        for entry in fs::read_dir(&dir).map_err(StoreError::io("listing", &dir))? {
-            let entry = entry.map_err(StoreError::io("listing", &dir))?;
-            let digest = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| Digest::parse(&name.replacen('-', ":", 1)).ok());
-            if let Some(digest) = digest {
-                rename(&entry.path(), &self.store.layout().blob(&digest))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks whether everything that the records of new layers will promise is in place, also where
-    /// an import went wrong and was tried again. Layers that were there before were looked at by
-    /// whoever brought them, and their locks have kept them since.
-    fn check_placed(&self, layers: &[LayerRecord], tree: &ObjectId) -> Result<()> {
-        let objects = self.store.objects();
-        objects.size(tree)?;
-        let done = self.done();
-        let mut seen = BTreeSet::new();
-        for layer in layers
-            .iter()
-            .filter(|layer| done.contains_key(&layer.diff_id))
-        {
-            if !seen.insert(&layer.diff_id) {
-                continue;
-            }
-            for id in StreamReader::open(&objects, &layer.stream)?.refs() {
-                objects.size(id)?;
-            }
-        }
-        Ok(())
     }
 
     fn stage_layer_records(&self) -> Result<Vec<(PathBuf, PathBuf)>> {

@@ -107,8 +107,7 @@ impl Store {
 
     fn all_object_bytes(&self) -> Result<u64> {
         let mut sum = 0;
-        for byte in 0..=255_u8 {
-            let dir = self.layout().objects().join(format!("{byte:02x}"));
+        for dir in self.layout().object_dirs()? {
             let entries = std::fs::read_dir(&dir).map_err(StoreError::io("listing", &dir))?;
             for entry in entries {
                 let entry = entry.map_err(StoreError::io("listing", &dir))?;

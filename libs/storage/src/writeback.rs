@@ -58,9 +58,14 @@ impl Writeback {
     /// Says that `bytes` more were written; never waits for the disk.
     pub(crate) fn wrote(&self, bytes: u64) {
         let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) < STEP_BYTES {
-            return;
+        if before.saturating_add(bytes) >= STEP_BYTES {
+            self.begin();
         }
+    }
+
+    /// Begins to bring to disk what was written so far, unless that is going on already; never
+    /// waits for the disk.
+    pub(crate) fn begin(&self) {
         let Ok(mut state) = self.state.try_lock() else {
             return;
         };

@@ -298,10 +298,17 @@ fn a_copy_that_was_changed_is_found() {
 #[test]
 fn strangers_are_found() {
     let (_dir, store) = filled();
-    fs::write(store.layout().objects().join("00/not-an-object"), "x").unwrap();
+    let objects = store.layout().objects();
+    fs::write(
+        store.layout().object_dirs().unwrap()[0].join("not-an-object"),
+        "x",
+    )
+    .unwrap();
+    fs::create_dir(objects.join("0G")).unwrap();
+    fs::write(objects.join("lost"), "x").unwrap();
     fs::write(store.root().join("blobs/sha256/short"), "x").unwrap();
     let report = store.fsck(&Default::default()).unwrap();
-    assert_eq!(report.findings.len(), 2);
+    assert_eq!(report.findings.len(), 4);
     assert!(
         report
             .findings

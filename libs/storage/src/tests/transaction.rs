@@ -493,9 +493,10 @@ fn half_an_object_is_not_taken_for_the_whole() {
     let image = image_of(&[layer(1)]);
     let transaction = store.begin(&image.wanted, &|_| {}).unwrap();
     // Whatever is written there meets a full disk.
-    let object = ObjectId::of(&content(77, 9000)).hex();
+    let object = ObjectId::of(&content(77, 9000)).path();
     let staged = std::fs::read_dir(store.layout().staging()).unwrap().next();
     let place = staged.unwrap().unwrap().path().join("new").join(object);
+    std::fs::create_dir(place.parent().unwrap()).unwrap();
     std::os::unix::fs::symlink("/dev/full", &place).unwrap();
     let import = || {
         let blob = image.blobs[0].as_slice();
