@@ -12,6 +12,9 @@ EXAMPLES:
   storetool extract app:1 rootfs
   storetool extract --path /etc app:1 etc-of-app
 
+The directory appears when all is in it. Until then it is .DIRECTORY.storetool-part; what a kill
+leaves of it is removed when the same command runs again.
+
 EXIT STATUS:
 0 when the files are there, 2 when the call was wrong, 1 otherwise; then nothing is there.
 

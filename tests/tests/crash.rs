@@ -2,7 +2,7 @@
 //! pull then succeeds.
 #![expect(clippy::expect_used, reason = "a test that can not go on fails")]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -385,6 +385,47 @@ fn kill_rm_at_each_call() {
 #[test]
 fn kill_gc_at_some_calls() {
     kill_at_calls_of(&[&["rm", "second"]], &["gc"], None);
+}
+
+/// A tree that was killed half-way is not there, and the same command then makes it whole.
+#[test]
+fn kill_extract_at_some_calls() {
+    let scene = Scene::new();
+    let store = scene.dir.path().join("store");
+    let digest = scene.run_pull(&store, &scene.second).ok();
+    let out = scene.dir.path().join("extracted");
+    fs::create_dir(&out).expect("a directory");
+    let target = out.join("tree");
+    let words: [&OsStr; 5] = [
+        "--root".as_ref(),
+        store.as_ref(),
+        "extract".as_ref(),
+        digest.trim().as_ref(),
+        target.as_ref(),
+    ];
+    let command: Vec<OsString> = [ours("storetool").into()]
+        .into_iter()
+        .chain(words.map(OsStr::to_owned))
+        .collect();
+    let calls = faults::calls(&out, &command);
+    assert!(calls.len() > VERB_POINTS, "{calls:?}");
+    for point in 0..VERB_POINTS {
+        let call = &calls[calls.len() * point / VERB_POINTS];
+        let when = format!("killed at call {} ({})", call.number, call.name);
+        let _ = fs::remove_dir_all(&target);
+        let ran = faults::at(call.number, "kill", false, &out, &command);
+        assert_eq!(ran.status, 137, "{when}: {}", ran.stderr);
+        if !target.exists() {
+            run("storetool", words).ok();
+        }
+        for n in [0, 2, 3, 4] {
+            for (name, content) in files(n, 40) {
+                let found = fs::read(target.join(&name)).unwrap_or_default();
+                assert!(found == content, "{when}: {name}");
+            }
+        }
+        assert_eq!(entries(&out), 1, "{when}: something stays beside it");
+    }
 }
 
 #[test]

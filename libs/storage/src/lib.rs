@@ -30,6 +30,7 @@ pub mod diff;
 mod driver;
 mod erofs;
 mod error;
+mod extract;
 pub mod fsck;
 pub mod gc;
 mod import;

@@ -21,7 +21,6 @@ use crate::{
     lock::Kind,
     object::ObjectId,
     record::ImageRecord,
-    remove,
     staging::{Staging, unique},
 };
 
@@ -338,33 +337,4 @@ fn same(one: &Path, other: &Path) -> bool {
 fn image_of_hex(hex: &str) -> Option<Digest> {
     let algorithm = if hex.len() == 64 { "sha256" } else { "sha512" };
     Digest::parse(&format!("{algorithm}:{hex}")).ok()
-}
-
-impl crate::Tree {
-    /// Writes the directory at `path` and all that is in it as the directory `target`, which must
-    /// not exist.
-    ///
-    /// Returns what had to be left out, in words.
-    ///
-    /// # Errors
-    /// [`StoreError::NoSuchPath`], [`StoreError::OtherType`], [`StoreError::Interrupted`] when
-    /// `stop` was set meanwhile, failures of the file system; then nothing stays.
-    pub fn extract(&self, path: &Path, target: &Path, stop: &AtomicBool) -> Result<Vec<String>> {
-        let entry = self.lookup(path, true)?;
-        if !entry.is_dir() {
-            return Err(StoreError::OtherType {
-                path: path.display().to_string(),
-                wanted: "directory",
-            });
-        }
-        fs::create_dir(target).map_err(StoreError::io("creating", target))?;
-        match checkout::write(self, entry, target, stop) {
-            Ok(left_out) => Ok(left_out.notes()),
-            Err(error) => {
-                // Whatever is half written would be taken for the whole.
-                let _ = remove::tree(target);
-                Err(error)
-            }
-        }
-    }
 }

@@ -276,6 +276,43 @@ fn extracting_needs_no_mount() {
     assert!(!out.path().join("x").exists());
 }
 
+/// A directory that a kill left half full is filled again, and nobody else's is touched.
+#[test]
+fn half_a_directory_is_not_taken_for_the_whole() {
+    let (_dir, store) = store();
+    let (record, _) = pull(&store, &image_of(&[rich_layer()]), "a").unwrap();
+    let tree = store.tree(&record).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let target = out.path().join("x");
+    let part = out.path().join(".x.storetool-part");
+    let extract = || tree.extract("etc".as_ref(), &target, &false.into());
+    let names = || {
+        let names = fs::read_dir(out.path()).unwrap();
+        names.count()
+    };
+
+    fs::create_dir_all(part.join("deep/er")).unwrap();
+    fs::write(part.join("deep/half"), "x").unwrap();
+    extract().unwrap();
+    assert!(target.join("small").exists() && !target.join("deep").exists());
+    assert_eq!(names(), 1);
+    assert!(matches!(extract(), Err(StoreError::Io { .. })));
+
+    fs::remove_dir_all(&target).unwrap();
+    fs::create_dir(&part).unwrap();
+    let other = fs::File::open(&part).unwrap();
+    rustix::fs::flock(&other, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    assert!(matches!(extract(), Err(StoreError::InUse { .. })));
+    assert!(part.exists());
+    drop(other);
+
+    fs::remove_dir(&part).unwrap();
+    fs::create_dir_all(out.path().join("theirs/kept")).unwrap();
+    std::os::unix::fs::symlink("theirs", &part).unwrap();
+    assert!(extract().is_err());
+    assert!(out.path().join("theirs/kept").exists() && !target.exists());
+}
+
 #[test]
 fn holes_stay_holes() {
     use std::os::unix::fs::MetadataExt;
