@@ -94,6 +94,23 @@ impl Endpoint {
             .run(self.session.manifest_bytes(repo, which))
     }
 
+    /// Like [`Self::manifest_bytes`], but waits no longer than [`crate::Timeouts::elsewhere`]: for
+    /// a mirror, after which others are asked.
+    ///
+    /// # Errors
+    /// As [`Self::manifest_bytes`].
+    pub fn manifest_bytes_in_time(
+        &self,
+        repo: &str,
+        which: &TagOrDigest,
+    ) -> Result<(Vec<u8>, Option<MediaType>)> {
+        let session = &self.session;
+        session
+            .inner
+            .blocking
+            .run(session.manifest_bytes_in_time(repo, which))
+    }
+
     /// Asks what a tag points to, or whether a digest is there; `None` when it is not.
     ///
     /// # Errors

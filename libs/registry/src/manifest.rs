@@ -114,6 +114,22 @@ impl Session {
         Ok((got.bytes, got.media_type))
     }
 
+    pub(crate) async fn manifest_bytes_in_time(
+        &self,
+        repo: &str,
+        which: &TagOrDigest,
+    ) -> Result<(Vec<u8>, Option<MediaType>)> {
+        let after = self.inner.options.timeouts.elsewhere;
+        tokio::time::timeout(after, self.manifest_bytes(repo, which))
+            .await
+            .map_err(|_| RegistryError::Timeout {
+                method: Method::GET,
+                url: format!("{}{}", self.host.name, path(repo, which)),
+                awaited: "manifest",
+                after,
+            })?
+    }
+
     async fn get_manifest(&self, repo: &str, which: &TagOrDigest) -> Result<Fetched> {
         let _slot = self.slot().await?;
         check_repository(repo)?;

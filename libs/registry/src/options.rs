@@ -67,6 +67,9 @@ pub struct Timeouts {
     pub floor_bytes_per_second: u64,
     /// The window of the floor.
     pub floor_window: Duration,
+    /// From the call to the manifest, retries included, where the image may come from elsewhere
+    /// ([`crate::Endpoint::manifest_bytes_in_time`]).
+    pub elsewhere: Duration,
     /// How long to wait for a free connection while none of a host's moves a byte.
     pub slot: Duration,
 }
@@ -80,6 +83,7 @@ impl Default for Timeouts {
             commit: Duration::from_secs(300),
             floor_bytes_per_second: 1000,
             floor_window: Duration::from_secs(60),
+            elsewhere: Duration::from_secs(30),
             slot: Duration::from_secs(300),
         }
     }

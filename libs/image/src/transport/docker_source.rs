@@ -4,7 +4,7 @@ use std::io::Read;
 
 use config::registries::Endpoint as Place;
 use oci::{Descriptor, Digest, MediaType, RawManifest, Reference};
-use registry::TagOrDigest;
+use registry::{Endpoint, RegistryError, TagOrDigest};
 use signing::Signature;
 
 use crate::context::{Context, EndpointOptions};
@@ -44,14 +44,14 @@ impl DockerSource {
         let mut failures = Vec::new();
         for place in &mirrors {
             let got = remote(reference, place, context, options)
-                .and_then(|remote| fetch(remote, &which, &name));
+                .and_then(|remote| fetch(remote, &which, &name, Endpoint::manifest_bytes_in_time));
             match got {
                 Ok(got) => return Self::with(name, reference, place, got, (context, options)),
                 Err(error) => failures.push(format!("{}: {}", place.repository, why(&error))),
             }
         }
         let got = remote(reference, &primary, context, options)
-            .and_then(|remote| fetch(remote, &which, &name));
+            .and_then(|remote| fetch(remote, &which, &name, Endpoint::manifest_bytes));
         match got {
             Ok(got) => Self::with(name, reference, &primary, got, (context, options)),
             Err(error) if failures.is_empty() => Err(error),
@@ -99,13 +99,17 @@ fn digest_of(bytes: &[u8], media_type: Option<&MediaType>) -> Digest {
         .map_or_else(|_| Digest::sha256(bytes), |manifest| *manifest.digest())
 }
 
+type Manifest = (Vec<u8>, Option<MediaType>);
 type Fetched = (Remote, Vec<u8>, Option<MediaType>);
 
-fn fetch(remote: Remote, which: &TagOrDigest, name: &ImageName) -> Result<Fetched, ImageError> {
-    let (bytes, media_type) = remote
-        .endpoint
-        .manifest_bytes(&remote.path, which)
-        .map_err(|source| ImageError::Registry {
+fn fetch(
+    remote: Remote,
+    which: &TagOrDigest,
+    name: &ImageName,
+    ask: impl FnOnce(&Endpoint, &str, &TagOrDigest) -> Result<Manifest, RegistryError>,
+) -> Result<Fetched, ImageError> {
+    let (bytes, media_type) =
+        ask(&remote.endpoint, &remote.path, which).map_err(|source| ImageError::Registry {
             act: "reading manifest of",
             name: name.to_string(),
             source: Box::new(source),
