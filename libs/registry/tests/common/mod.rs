@@ -25,6 +25,7 @@ pub fn impatient() -> ClientOptions {
             commit: Duration::from_secs(5),
             floor_bytes_per_second: 1000,
             floor_window: Duration::from_millis(600),
+            elsewhere: Duration::from_secs(30),
             slot: Duration::from_secs(2),
         },
         retry: RetryPolicy {
