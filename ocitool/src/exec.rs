@@ -92,7 +92,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     };
     // A signal is for the program; without this the second one would end ocitool alone.
     interrupt.hand_over();
-    let exit = runtime.exec(&args.id, &process, &session::bundle_parent(), &options)?;
+    let exit = runtime.exec(&args.id, &process, &options)?;
     Ok(ExitCode::from(exit.code()))
 }
 

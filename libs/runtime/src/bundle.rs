@@ -152,26 +152,6 @@ fn removed(path: PathBuf, result: io::Result<()>) -> Result<(), RuntimeError> {
     }
 }
 
-/// Makes a file (0600) below `parent` that is removed when it is dropped.
-pub(crate) fn scratch_file(
-    parent: &Path,
-    bytes: &[u8],
-) -> Result<tempfile::NamedTempFile, RuntimeError> {
-    make_private(parent)?;
-    let make = || {
-        let mut file = tempfile::Builder::new()
-            .prefix("process-")
-            .tempfile_in(parent)?;
-        file.write_all(bytes)?;
-        Ok(file)
-    };
-    make().map_err(|source| RuntimeError::Bundle {
-        act: "making a file in",
-        path: parent.to_owned(),
-        source,
-    })
-}
-
 fn make_private(dir: &Path) -> Result<(), RuntimeError> {
     fs::DirBuilder::new()
         .recursive(true)

@@ -2,12 +2,16 @@
 //! command-line-interface.md).
 
 use std::fmt;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -260,22 +264,23 @@ impl Runtime {
     /// Executes `process`, which is a `process` of config.json, in a container that runs, and
     /// returns its exit status, or 0 at once when detached.
     ///
-    /// The whole process is handed over, in a file in `scratch`: the flags of runtimes mix it with
-    /// the container's own process (runc keeps the groups of that one, root's say). Signals are
-    /// forwarded; nothing is started when one came before.
+    /// The whole process is handed over, in a file without a name: the flags of runtimes mix it
+    /// with the container's own process (runc keeps the groups of that one, root's say). Signals
+    /// are forwarded; nothing is started when one came before.
     ///
     /// # Errors
-    /// The file can not be written or the runtime not be started.
+    /// There is no memory for the file, or the runtime can not be started.
     pub fn exec(
         &self,
         id: &ContainerId,
         process: &Value,
-        scratch: &Path,
         options: &ExecOptions,
     ) -> Result<Exit, RuntimeError> {
-        let file = crate::bundle::scratch_file(scratch, process.to_string().as_bytes())?;
+        let file = memory_file(process.to_string().as_bytes())?;
         let mut command = self.command("exec");
-        command.arg("--process").arg(file.path());
+        // The runtime opens it by our descriptor, and has none of it to hand on.
+        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        command.args(["--process", &path]);
         if options.detach {
             command.arg("--detach");
         }
@@ -364,6 +369,20 @@ fn is_inherited(fd: u32) -> bool {
     flags.is_some_and(|flags| flags & CLOSE_ON_EXEC == 0)
 }
 
+/// Makes a file that goes with its descriptor, however we end.
+fn memory_file(bytes: &[u8]) -> Result<File, RuntimeError> {
+    let make = || {
+        let fd = rustix::fs::memfd_create("process", MemfdFlags::CLOEXEC)?;
+        let mut file = File::from(fd);
+        file.write_all(bytes).map(|()| file)
+    };
+    make().map_err(|source| RuntimeError::Bundle {
+        act: "writing",
+        path: "process".into(),
+        source,
+    })
+}
+
 fn path_option(command: &mut Command, flag: &str, path: Option<&Path>) {
     if let Some(path) = path {
         command.arg(flag).arg(path);
@@ -425,7 +444,7 @@ mod tests {
             },
             &|| {
                 let (process, options) = (Value::Null, ExecOptions::default());
-                let exit = fake.exec(&id, &process, &dir.path().join("s"), &options);
+                let exit = fake.exec(&id, &process, &options);
                 exit.map(|exit| assert_eq!(exit.code(), 0))
             },
         ];
