@@ -12,6 +12,8 @@ use http::{Method, StatusCode};
 use oci::Digest;
 use url::Url;
 
+use crate::options::Proxies;
+
 /// The result of everything in this crate.
 pub type Result<T, E = RegistryError> = std::result::Result<T, E>;
 
@@ -26,12 +28,14 @@ pub enum RegistryError {
     #[error(transparent)]
     Status(Box<StatusError>),
     /// There was no connection: refused, no such host, TLS not agreed.
-    #[error("{method} {url}: cannot connect")]
+    #[error("{method} {url}: cannot connect{}", through(proxy.as_deref()))]
     Connect {
         /// The method of the request.
         method: Method,
         /// The redacted URL.
         url: String,
+        /// The proxy that was asked for it, without user and password.
+        proxy: Option<String>,
         /// What the system or TLS said.
         source: Cause,
     },
@@ -453,8 +457,14 @@ impl RegistryError {
     }
 
     /// Sorts what the HTTP library says about a request.
-    pub(crate) fn transport(method: &Method, url: &Url, error: reqwest::Error) -> Self {
+    pub(crate) fn transport(
+        method: &Method,
+        url: &Url,
+        proxies: &Proxies,
+        error: reqwest::Error,
+    ) -> Self {
         let method = method.clone();
+        let proxy = crate::proxy::of(proxies, url);
         let url = redacted(url);
         let connect = error.is_connect();
         let source = Box::new(LastCause(error.without_url()));
@@ -462,6 +472,7 @@ impl RegistryError {
             Self::Connect {
                 method,
                 url,
+                proxy,
                 source,
             }
         } else {
@@ -472,6 +483,10 @@ impl RegistryError {
             }
         }
     }
+}
+
+fn through(proxy: Option<&str>) -> String {
+    proxy.map_or_else(String::new, |proxy| format!(" by way of the proxy {proxy}"))
 }
 
 /// What the HTTP library reports, told by the last of its causes: those above it say once more

@@ -549,6 +549,16 @@ impl Session {
         self.head(&ask.method, url, sent, limit)
     }
 
+    /// Sorts what the HTTP library says about a request.
+    pub(crate) fn transport(
+        &self,
+        method: &Method,
+        url: &Url,
+        error: reqwest::Error,
+    ) -> RegistryError {
+        RegistryError::transport(method, url, &self.inner.options.proxies, error)
+    }
+
     /// Judges what came of sending: time, transport, warnings.
     pub(crate) fn head(
         &self,
@@ -564,7 +574,7 @@ impl Session {
                 awaited: "answer",
                 after: limit,
             })?
-            .map_err(|error| RegistryError::transport(method, url, error))?;
+            .map_err(|error| self.transport(method, url, error))?;
         self.inner.warnings.note(response.headers());
         Ok(response)
     }
@@ -586,7 +596,7 @@ impl Session {
                 awaited: "byte",
                 after: timeouts.idle,
             })?
-            .map_err(|error| RegistryError::transport(method, response.url(), error))?;
+            .map_err(|error| self.transport(method, response.url(), error))?;
         if let Some(piece) = &piece {
             self.host.moved(piece.len());
             if !floor.count(piece.len(), began.elapsed()) {

@@ -43,6 +43,7 @@ mod manifest;
 mod name;
 mod options;
 mod pinned;
+mod proxy;
 mod range;
 mod realm;
 mod redirect;

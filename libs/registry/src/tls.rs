@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use config::certs::TlsFiles;
-use reqwest::{NoProxy, Proxy};
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -224,7 +223,7 @@ fn build(
         .http2_max_header_list_size(MAX_HEADER_BYTES)
         // The environment is read by the program, and comes in by the options.
         .no_proxy();
-    for proxy in proxies(options)? {
+    for proxy in crate::proxy::all(&options.proxies)? {
         builder = builder.proxy(proxy);
     }
     if let Some(resolver) = resolver {
@@ -234,33 +233,4 @@ fn build(
         what: "HTTP",
         source: source.into(),
     })
-}
-
-fn proxies(options: &ClientOptions) -> Result<Vec<Proxy>> {
-    let configured = &options.proxies;
-    let bad = |source: reqwest::Error| RegistryError::Setup {
-        what: "proxy",
-        source: source.without_url().into(),
-    };
-    // As Go does, this machine is never asked for through a proxy.
-    let direct = format!(
-        "localhost,127.0.0.0/8,::1,{}",
-        configured.none.as_deref().unwrap_or_default()
-    );
-    let mut found = Vec::new();
-    if let Some(url) = configured.http.as_deref().filter(|url| !url.is_empty()) {
-        found.push(
-            Proxy::http(url)
-                .map_err(bad)?
-                .no_proxy(NoProxy::from_string(&direct)),
-        );
-    }
-    if let Some(url) = configured.https.as_deref().filter(|url| !url.is_empty()) {
-        found.push(
-            Proxy::https(url)
-                .map_err(bad)?
-                .no_proxy(NoProxy::from_string(&direct)),
-        );
-    }
-    Ok(found)
 }

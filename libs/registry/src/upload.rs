@@ -194,8 +194,7 @@ impl Session {
                 awaited: stalled.awaited,
                 after: stalled.after,
             })?;
-        let response =
-            sent.map_err(|error| RegistryError::transport(&Method::PATCH, &upload, error))?;
+        let response = sent.map_err(|error| self.transport(&Method::PATCH, &upload, error))?;
         self.inner.warnings.note(response.headers());
         if response.status() == StatusCode::UNAUTHORIZED
             && let Some((header, Some(key))) = &login
