@@ -15,20 +15,38 @@ use crate::read::{self, is_absent};
 use crate::{ConfigError, Environment};
 
 /// What certs.d holds for one registry, as PEM.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFiles {
     /// Authorities that are trusted beside those of the system, one file each.
-    pub ca_pem: Vec<Vec<u8>>,
+    pub ca_pem: Vec<Pem>,
     /// Client certificate and private key; the first pair by name when there are several.
-    pub client: Option<(Vec<u8>, Vec<u8>)>,
+    pub client: Option<(Pem, Pem)>,
 }
 
-impl fmt::Debug for TlsFiles {
+/// A file of certificates or of a key, which nobody has looked into yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pem {
+    /// Where it lies, for messages.
+    pub path: PathBuf,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsFiles")
-            .field("ca_pem", &self.ca_pem.len())
-            .field("client", &self.client.as_ref().map(|_| "***"))
-            .finish()
+        write!(f, "{} ***", self.path.display())
+    }
+}
+
+impl Pem {
+    fn required(path: PathBuf) -> Result<Self, ConfigError> {
+        let bytes = read::required(&path)?;
+        Ok(Self { path, bytes })
+    }
+
+    fn optional(path: PathBuf) -> Result<Option<Self>, ConfigError> {
+        let bytes = read::optional(&path)?;
+        Ok(bytes.map(|bytes| Self { path, bytes }))
     }
 }
 
@@ -101,7 +119,7 @@ fn load(directory: &Path) -> Result<TlsFiles, ConfigError> {
     for name in &names {
         let path: PathBuf = directory.join(name);
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("crt") => found.ca_pem.extend(read::optional(&path)?),
+            Some("crt") => found.ca_pem.extend(Pem::optional(path)?),
             Some("cert") => {
                 let key = partner(
                     &path,
@@ -109,7 +127,7 @@ fn load(directory: &Path) -> Result<TlsFiles, ConfigError> {
                     "client certificate without a .key file (authorities are named .crt)",
                 )?;
                 if found.client.is_none() {
-                    found.client = Some((read::required(&path)?, read::required(&key)?));
+                    found.client = Some((Pem::required(path)?, Pem::required(key)?));
                 }
             }
             Some("key") => {
@@ -131,17 +149,26 @@ mod tests {
         let place = Place::new();
         let env = place.env(0, &[]);
         let find = |host: &str| find(&env, host, None).unwrap();
+        let authorities = |host: &str| -> Vec<_> {
+            let pems = find(host).ca_pem;
+            pems.into_iter().map(|pem| pem.bytes).collect()
+        };
         assert_eq!(find("r:5000"), TlsFiles::default());
         place.write("root/etc/docker/certs.d/r:5000/ca.crt", "docker");
-        assert_eq!(find("r:5000").ca_pem, [b"docker"]);
+        assert_eq!(authorities("r:5000"), [b"docker"]);
         place.write("root/etc/containers/certs.d/r:5000/b.crt", "2");
         place.write("root/etc/containers/certs.d/r:5000/a.crt", "1");
         place.write("root/etc/containers/certs.d/r:5000/readme", "x");
-        assert_eq!(find("r:5000").ca_pem, [b"1", b"2"]);
+        assert_eq!(authorities("r:5000"), [b"1", b"2"]);
         place.write("home/.config/containers/certs.d/r:5000/me.cert", "cert");
         place.write("home/.config/containers/certs.d/r:5000/me.key", "key");
         let found = find("r:5000");
-        assert_eq!(found.client, Some((b"cert".to_vec(), b"key".to_vec())));
+        let (cert, key) = found.client.unwrap();
+        assert_eq!(
+            (&cert.bytes[..], &key.bytes[..]),
+            (&b"cert"[..], &b"key"[..])
+        );
+        assert!(key.path.ends_with("certs.d/r:5000/me.key"));
         assert!(found.ca_pem.is_empty());
         let empty = place.write("home/.config/containers/certs.d/e/ca.crt", "x");
         std::fs::remove_file(empty).unwrap();

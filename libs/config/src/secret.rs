@@ -33,7 +33,7 @@ impl fmt::Debug for Secret {
 mod tests {
     use super::Secret;
     use crate::auth::Credential;
-    use crate::certs::TlsFiles;
+    use crate::certs::{Pem, TlsFiles};
 
     #[test]
     fn debug_output_hides_secrets() {
@@ -49,9 +49,13 @@ mod tests {
             let text = format!("{credential:?}");
             assert!(text.contains("***") && !text.contains("hunter2"), "{text}");
         }
+        let pem = |text: &str| Pem {
+            path: "key".into(),
+            bytes: text.into(),
+        };
         let files = TlsFiles {
             ca_pem: Vec::new(),
-            client: Some((vec![], b"hunter2".to_vec())),
+            client: Some((pem(""), pem("hunter2"))),
         };
         assert!(format!("{files:?}").contains("***"));
     }

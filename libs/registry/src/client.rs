@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use config::auth::Credential;
-use config::certs::TlsFiles;
+use config::certs::{Pem, TlsFiles};
 use http::{Method, StatusCode};
 use oci::{Algorithm, Digest, Digester};
 use url::Url;
@@ -143,7 +143,7 @@ impl Client {
 fn fingerprint(tls: &TlsFiles) -> Digest {
     let mut digester = Digester::new(Algorithm::Sha256);
     let client = tls.client.iter().flat_map(|(cert, key)| [cert, key]);
-    for bytes in tls.ca_pem.iter().chain(client) {
+    for Pem { bytes, .. } in tls.ca_pem.iter().chain(client) {
         digester.update(&(bytes.len() as u64).to_le_bytes());
         digester.update(bytes);
     }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -270,11 +271,13 @@ pub enum RegistryError {
         reason: &'static str,
     },
     /// Certificates or keys that were configured for a registry cannot be used.
-    #[error("TLS files of {host}: {what}")]
+    #[error("TLS of {host}: {} {what}", path.display())]
     TlsFiles {
         /// The registry.
         host: String,
-        /// Which file, and what about it.
+        /// The file.
+        path: PathBuf,
+        /// What about it.
         what: &'static str,
         /// What the reader or TLS said.
         source: Cause,

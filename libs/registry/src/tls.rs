@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use config::certs::TlsFiles;
+use config::certs::{Pem, TlsFiles};
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -141,8 +141,9 @@ fn tls_config(
     insecure: bool,
     show_client_certificate: bool,
 ) -> Result<ClientConfig> {
-    let bad = |what, source: Cause| RegistryError::TlsFiles {
+    let bad = |file: &Pem, what, source: Cause| RegistryError::TlsFiles {
         host: host.to_owned(),
+        path: file.path.clone(),
         what,
         source,
     };
@@ -152,45 +153,44 @@ fn tls_config(
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-    } else if files.ca_pem.is_empty() {
-        builder.with_root_certificates(shared.roots(authorities)?)
-    } else {
-        let mut pinned = Vec::new();
-        for pem in &files.ca_pem {
-            let own: Vec<_> = CertificateDer::pem_slice_iter(pem)
-                .collect::<Result<_, _>>()
-                .map_err(|error| bad("a .crt file is no PEM", error.into()))?;
-            pinned.extend(own);
-        }
+    } else if let Some(first) = files.ca_pem.first() {
         // A machine without authorities of its own can still reach the registry it has one for.
         let mut roots = shared
             .roots(authorities)
             .map_or_else(|_| RootCertStore::empty(), |roots| (*roots).clone());
-        for certificate in &pinned {
-            roots
-                .add(certificate.clone())
-                .map_err(|error| bad("a .crt file holds no certificate authority", error.into()))?;
+        let mut pinned = Vec::new();
+        for file in &files.ca_pem {
+            for certificate in CertificateDer::pem_slice_iter(&file.bytes) {
+                let certificate =
+                    certificate.map_err(|error| bad(file, "is no PEM", error.into()))?;
+                roots
+                    .add(certificate.clone())
+                    .map_err(|error| bad(file, "holds no certificate authority", error.into()))?;
+                pinned.push(certificate);
+            }
         }
         let chain = WebPkiServerVerifier::builder_with_provider(
             Arc::new(roots),
             Arc::clone(&shared.provider),
         )
         .build()
-        .map_err(|error| bad("the .crt files make no verifier", error.into()))?;
+        .map_err(|error| bad(first, "holds no certificate", error.into()))?;
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(PinnedOrChain { chain, pinned }))
+    } else {
+        builder.with_root_certificates(shared.roots(authorities)?)
     };
     let mut config = match &files.client {
         Some((cert, key)) if show_client_certificate => {
-            let chain: Vec<_> = CertificateDer::pem_slice_iter(cert)
+            let chain: Vec<_> = CertificateDer::pem_slice_iter(&cert.bytes)
                 .collect::<Result<_, _>>()
-                .map_err(|error| bad("the .cert file is no PEM", error.into()))?;
-            let key = PrivateKeyDer::from_pem_slice(key)
-                .map_err(|error| bad("the .key file holds no private key", error.into()))?;
+                .map_err(|error| bad(cert, "is no PEM", error.into()))?;
+            let private = PrivateKeyDer::from_pem_slice(&key.bytes)
+                .map_err(|error| bad(key, "holds no private key", error.into()))?;
             builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| bad("the .cert and .key files do not fit", error.into()))?
+                .with_client_auth_cert(chain, private)
+                .map_err(|error| bad(key, "does not fit its .cert file", error.into()))?
         }
         _ => builder.with_no_client_auth(),
     };

@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use common::debian::{DebianRegistry, Setup, Tls};
-use common::{basic, insecure, manifest_json, noise, patient};
+use common::{basic, insecure, manifest_json, noise, patient, pem};
 use config::auth::Credential;
-use config::certs::TlsFiles;
+use config::certs::{Pem, TlsFiles};
 use oci::{Digest, MediaType, Tag};
 use registry::{Client, Endpoint, EndpointConfig, Mount, RegistryError, TagOrDigest, Upload};
 
@@ -335,9 +335,9 @@ fn certificates() {
         return;
     };
     let client = Client::new(patient()).unwrap();
-    let ca = vec![server.file("ca.pem")];
-    let pair = Some((server.file("client.pem"), server.file("client.key")));
-    let endpoint = |insecure, ca_pem: &[Vec<u8>], client_pair: &Option<(Vec<u8>, Vec<u8>)>| {
+    let ca = vec![server.pem("ca.pem")];
+    let pair = Some((server.pem("client.pem"), server.pem("client.key")));
+    let endpoint = |insecure, ca_pem: &[Pem], client_pair: &Option<(Pem, Pem)>| {
         client.endpoint(EndpointConfig {
             host: server.host(),
             insecure,
@@ -364,11 +364,16 @@ fn certificates() {
             "no client certificate: {error:?}"
         );
     }
-    let error = endpoint(false, &[b"no PEM".to_vec()], &None).ping();
+    let error = endpoint(false, &[pem("x.crt", b"no PEM")], &None).ping();
     assert!(error.is_err(), "an authority file that holds none");
-    let key_only = Some((server.file("ca.pem"), b"no key".to_vec()));
+    let key_only = Some((server.pem("ca.pem"), pem("x.key", b"no key")));
     let error = endpoint(false, &ca, &key_only).ping().unwrap_err();
     assert!(matches!(error, RegistryError::TlsFiles { .. }), "{error:?}");
+    let said = error.to_string();
+    assert!(said.ends_with("x.key holds no private key"), "{said}");
+    let half = pem("half.crt", b"-----BEGIN CERTIFICATE-----\nx\n");
+    let said = endpoint(false, &[half], &None).ping().unwrap_err();
+    assert!(said.to_string().ends_with("half.crt is no PEM"), "{said}");
 }
 
 #[test]
@@ -386,7 +391,7 @@ fn a_certificate_that_is_its_own_authority() {
                 host,
                 insecure: false,
                 tls: TlsFiles {
-                    ca_pem: vec![server.file(ca)],
+                    ca_pem: vec![server.pem(ca)],
                     client: None,
                 },
                 credential: Credential::Anonymous,

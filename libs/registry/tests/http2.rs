@@ -19,7 +19,7 @@ use bytes::Bytes;
 use common::debian::{Certificates, DebianRegistry, Nginx, Setup};
 use common::{noise, patient};
 use config::auth::Credential;
-use config::certs::TlsFiles;
+use config::certs::{Pem, TlsFiles};
 use http::{Response, StatusCode};
 use oci::{Digest, Tag};
 use registry::{
@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-fn endpoint(options: ClientOptions, host: &str, ca: Vec<u8>) -> Endpoint {
+fn endpoint(options: ClientOptions, host: &str, ca: Pem) -> Endpoint {
     Client::new(options).unwrap().endpoint(EndpointConfig {
         host: host.to_owned(),
         insecure: false,
@@ -51,7 +51,7 @@ fn a_registry_behind_nginx_is_spoken_to_in_http2() {
     let Some(nginx) = Nginx::start(&registry) else {
         return;
     };
-    let endpoint = endpoint(patient(), &nginx.host(), nginx.certificates.file("ca.pem"));
+    let endpoint = endpoint(patient(), &nginx.host(), nginx.certificates.pem("ca.pem"));
     let (big, small) = (noise(9_000_000, 1), noise(70_000, 2));
     // Several at once over the one connection.
     std::thread::scope(|scope| {
@@ -138,7 +138,7 @@ impl Faulty {
     /// Starts it; `act` is told how many requests for the blob came before.
     fn start(act: fn(usize) -> Act) -> Self {
         let certificates = Certificates::make();
-        let pem = |name: &str| certificates.file(name);
+        let pem = |name: &str| certificates.pem(name).bytes;
         let chain = CertificateDer::pem_slice_iter(&pem("server.pem"))
             .collect::<Result<Vec<_>, _>>()
             .unwrap();
@@ -188,7 +188,7 @@ impl Faulty {
 
     /// Reads the blob; returns how that ended, the offsets asked for, and the connections made.
     fn read(&self) -> (Result<(), RegistryError>, Vec<usize>, usize) {
-        let endpoint = endpoint(patient(), &self.host, self.certificates.file("ca.pem"));
+        let endpoint = endpoint(patient(), &self.host, self.certificates.pem("ca.pem"));
         let result = read(&endpoint, &self.got);
         let asked = self.asked.lock().unwrap().clone();
         (result, asked, self.connections.load(Ordering::SeqCst))
@@ -360,7 +360,7 @@ fn a_server_that_goes_away_is_asked_for_the_rest() {
 #[test]
 fn a_server_that_leaves_is_followed_by_another_connection() {
     let server = Faulty::start(|n| if n == 0 { Act::Leave } else { Act::Whole });
-    let endpoint = endpoint(patient(), &server.host, server.certificates.file("ca.pem"));
+    let endpoint = endpoint(patient(), &server.host, server.certificates.pem("ca.pem"));
     read(&endpoint, &server.got).unwrap();
     read(&endpoint, &server.got).unwrap();
     // It may finish what it began; what it does not is asked for on the other connection.

@@ -7,7 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use config::certs::Pem;
 use tempfile::TempDir;
+
+use super::pem;
 
 /// How a registry is to be reached.
 #[derive(Default)]
@@ -71,8 +74,8 @@ impl DebianRegistry {
 
     /// Reads one of the files that were made for TLS: `ca.pem`, `client.pem`, `client.key`,
     /// `self.pem`.
-    pub fn file(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap()
+    pub fn pem(&self, name: &str) -> Pem {
+        pem(name, &fs::read(self.path(name)).unwrap())
     }
 
     /// Returns the path of a file of the registry.
@@ -100,8 +103,8 @@ impl Certificates {
     }
 
     /// Reads one of the files.
-    pub fn file(&self, name: &str) -> Vec<u8> {
-        fs::read(self.0.path().join(name)).unwrap()
+    pub fn pem(&self, name: &str) -> Pem {
+        pem(name, &fs::read(self.0.path().join(name)).unwrap())
     }
 }
 
@@ -170,7 +173,7 @@ impl Nginx {
 
     /// The protocol of each request that was answered.
     pub fn protocols(&self) -> Vec<String> {
-        let log = self.certificates.file("protocols");
+        let log = fs::read(self.certificates.0.path().join("protocols")).unwrap();
         let log = String::from_utf8(log).unwrap();
         log.lines().map(str::to_owned).collect()
     }

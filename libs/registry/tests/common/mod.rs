@@ -12,8 +12,16 @@ use std::time::Duration;
 
 use config::Secret;
 use config::auth::Credential;
-use config::certs::TlsFiles;
+use config::certs::{Pem, TlsFiles};
 use registry::{Client, ClientOptions, Endpoint, EndpointConfig, RetryPolicy, Timeouts};
+
+/// A file of certificates that lies nowhere.
+pub fn pem(name: &str, bytes: &[u8]) -> Pem {
+    Pem {
+        path: name.into(),
+        bytes: bytes.to_vec(),
+    }
+}
 
 /// Timeouts of two seconds, which a busy machine does not reach by itself; three tries.
 pub fn impatient() -> ClientOptions {

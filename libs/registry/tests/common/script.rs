@@ -122,7 +122,7 @@ impl Script {
         certificates: &Certificates,
         handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let pem = |name: &str| certificates.file(name);
+        let pem = |name: &str| certificates.pem(name).bytes;
         let chain = CertificateDer::pem_slice_iter(&pem("server.pem"))
             .collect::<Result<Vec<_>, _>>()
             .unwrap();

@@ -1,6 +1,6 @@
 //! Files beside the registry.
 
-use config::certs::TlsFiles;
+use config::certs::{Pem, TlsFiles};
 use registry::{Client, RegistryError as E};
 
 use crate::common::debian::Certificates;
@@ -61,16 +61,16 @@ fn lookasides_are_verified_by_their_own_authorities() {
     let server = Script::start_tls(&own, |_, _| Reply::ok("signature"));
     let client = Client::new(impatient()).unwrap();
     let url = format!("https://{}/sig", server.host());
-    let get = |ca_pem: Vec<Vec<u8>>| {
+    let get = |ca_pem: Vec<Pem>| {
         let files = TlsFiles {
             ca_pem,
             client: None,
         };
         client.get_lookaside(&url, files, 99)
     };
-    let got = get(vec![own.file("ca.pem")]).unwrap();
+    let got = get(vec![own.pem("ca.pem")]).unwrap();
     assert_eq!(got.as_deref(), Some(&b"signature"[..]));
-    for ca_pem in [Vec::new(), vec![other.file("ca.pem")]] {
+    for ca_pem in [Vec::new(), vec![other.pem("ca.pem")]] {
         let result = get(ca_pem);
         assert!(matches!(result, Err(E::Connect { .. })), "{result:?}");
     }
