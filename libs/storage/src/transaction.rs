@@ -405,8 +405,7 @@ impl Transaction {
         self.place_objects()?;
         self.place_links(&layers, &chain, &tree)?;
         self.place_blobs()?;
-        self.staging.sync()?;
-        self.check_placed(&layers, &tree)?;
+        self.sync_placed(&layers, &tree)?;
         for (from, to) in &layer_records {
             rename(from, to)?;
         }

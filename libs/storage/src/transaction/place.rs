@@ -115,10 +115,21 @@ impl Transaction {
         Ok(())
     }
 
+    /// Brings the names to disk, and looks meanwhile whether all are there.
+    pub(super) fn sync_placed(&self, layers: &[LayerRecord], tree: &ObjectId) -> Result<()> {
+        std::thread::scope(|scope| {
+            let synced = scope.spawn(|| self.staging.sync());
+            self.check_placed(layers, tree)?;
+            synced
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
     /// Looks whether everything that the records of new layers will promise is in place, also where
     /// an import went wrong and was tried again. Layers that were there before were looked at by
     /// whoever brought them, and their locks have kept them since.
-    pub(super) fn check_placed(&self, layers: &[LayerRecord], tree: &ObjectId) -> Result<()> {
+    fn check_placed(&self, layers: &[LayerRecord], tree: &ObjectId) -> Result<()> {
         let objects = self.store.objects();
         objects.size(tree)?;
         let done = self.done();
