@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use runtime::{Rootfs, inspect};
 use runtime_spec::spec::SPEC_BYTES;
 use runtime_spec::{Finding, Severity, Spec, validate};
@@ -69,9 +69,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
         .unwrap_or(Severity::Must);
     let valid = findings.iter().all(|finding| finding.severity < level);
     // 1 would say that the configuration is invalid.
-    print(args.json, valid, &findings)
-        .context("writing standard output")
-        .exit_status(2)?;
+    print(args.json, valid, &findings).exit_status(2)?;
     Ok(if valid {
         ExitCode::SUCCESS
     } else {

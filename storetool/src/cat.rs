@@ -1,6 +1,5 @@
 //! `storetool cat`: a file of an image, without mounting it.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -13,7 +12,7 @@ EXAMPLES:
   storetool cat app:1 /etc/os-release
 
 EXIT STATUS:
-0 when the files were printed, 2 when the call was wrong, 1 otherwise.
+0 when all files were printed, 2 when the call was wrong, 1 otherwise.
 
 SEE ALSO:
 storetool(1), storetool-ls(1), storetool-extract(1)";
@@ -38,12 +37,17 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<()> {
         .tree(&image)
         .with_context(|| format!("reading the tree of {}", args.image))?;
     let mut out = Stdout::new();
+    let mut failures = Vec::new();
     for path in &args.path {
         let reading = || format!("reading {} of {}", path.display(), args.image);
-        let entry = tree.lookup(path, true).with_context(reading)?;
-        let mut content = entry.open().with_context(reading)?;
-        std::io::copy(&mut content, &mut out).with_context(reading)?;
+        let opened = tree.lookup(path, true).and_then(|entry| entry.open());
+        match opened.with_context(reading) {
+            Ok(mut content) => {
+                std::io::copy(&mut content, &mut out).with_context(reading)?;
+            }
+            Err(error) => failures.push(error),
+        }
     }
-    out.flush()?;
-    Ok(())
+    out.finish()?;
+    session.fail_last(failures)
 }

@@ -109,6 +109,28 @@ fn layers_and_usage_show_what_is_shared() {
 }
 
 #[test]
+fn what_can_not_be_printed_is_an_error() {
+    let (world, ..) = World::filled();
+    for args in [
+        &["images"][..],
+        &["images", "--json"],
+        &["cat", "app:2", "/hello"],
+    ] {
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = world.command(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(
+            text(&output.stderr),
+            "storetool: writing standard output\n  \
+             caused by: No space left on device (os error 28)\n"
+        );
+    }
+}
+
+#[test]
 fn files_are_read_without_a_mount() {
     let (world, ..) = World::filled();
     assert_eq!(
@@ -116,6 +138,13 @@ fn files_are_read_without_a_mount() {
         "ID=test\nworld\n"
     );
     world.fails(&["cat", "app:1", "/hello"], 1);
+    // What is not there does not keep the rest.
+    let output = world.run(&["cat", "app:2", "/nosuch", "/hello"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        output.stdout,
+        world.out(&["cat", "app:2", "/hello"]).as_bytes()
+    );
     assert_eq!(
         world.out(&["ls", "app:2"]),
         "/copy-of-data\n/data\n/etc\n/hello\n"

@@ -57,11 +57,11 @@ impl Default for Stdout {
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.inner.write(bytes).map_err(closed)
+        self.inner.write(bytes).map_err(failed)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush().map_err(closed)
+        self.inner.flush().map_err(failed)
     }
 }
 
@@ -85,9 +85,27 @@ pub fn line(text: &str) -> io::Result<()> {
     out.finish()
 }
 
-fn closed(error: io::Error) -> io::Error {
+fn failed(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::BrokenPipe => StdoutClosed::error(),
-        _ => error,
+        // What is tried again is no failure.
+        io::ErrorKind::Interrupted => error,
+        kind => io::Error::new(kind, StdoutFailed(error)),
+    }
+}
+
+/// Says what could not be written, which the system's word does not.
+#[derive(Debug)]
+struct StdoutFailed(io::Error);
+
+impl std::fmt::Display for StdoutFailed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("writing standard output")
+    }
+}
+
+impl std::error::Error for StdoutFailed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
     }
 }
