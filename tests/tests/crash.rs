@@ -523,6 +523,13 @@ fn each_name_follows_its_sync() {
         let calls = faults::calls(&store, &command);
         let mut steps: Vec<String> = calls.iter().filter_map(|c| step(&store, c)).collect();
         steps.dedup();
+        // A sync that runs beside the writing says nothing of what is written after it began.
+        for at in (1..steps.len()).rev() {
+            if steps[at - 1] == "syncfs" && steps[at] == "write" {
+                steps.remove(at - 1);
+            }
+        }
+        steps.dedup();
         assert_eq!(steps, want, "{verb:?}");
     }
 }
