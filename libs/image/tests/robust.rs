@@ -742,60 +742,6 @@ fn an_upload_that_breaks_off_is_made_again_from_its_source() {
     assert!(error.is_retryable(), "{said}");
 }
 
-/// Answers each request with what comes first in `answers` and never after they are used up.
-fn server_that_says(answers: &'static [&'static str]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        let mut answers = answers.iter();
-        let mut open = Vec::new();
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let mut request = [0; 4096];
-            let read = stream.read(&mut request).unwrap_or_default();
-            // What begins otherwise is the other scheme.
-            if request[..read].starts_with(b"GET") {
-                if let Some(answer) = answers.next() {
-                    let _ = stream.write_all(answer.as_bytes());
-                    continue;
-                }
-                open.push(stream);
-            }
-        }
-    });
-    address
-}
-
-/// A mirror that keeps others waiting is left for the next place, whatever it says meanwhile.
-#[test]
-fn mirrors_are_not_waited_for_as_if_there_was_nothing_else() {
-    let root = tempfile::tempdir().unwrap();
-    let mut context = context(root.path());
-    context.client.timeouts.elsewhere = std::time::Duration::from_millis(300);
-    let busy = server_that_says(
-        &["HTTP/1.1 429 Too Many Requests\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"; 3],
-    );
-    let mute = server_that_says(&[
-        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-    ]);
-    let registry = Registry::start();
-    let conf = root.path().join("etc/containers/registries.conf");
-    std::fs::create_dir_all(conf.parent().unwrap()).unwrap();
-    let text = format!(
-        "[[registry]]\nlocation = \"{}\"\ninsecure = true\n\
-         [[registry.mirror]]\nlocation = \"{busy}\"\ninsecure = true\n\
-         [[registry.mirror]]\nlocation = \"{mute}\"\ninsecure = true\n",
-        registry.address
-    );
-    std::fs::write(conf, text).unwrap();
-    context.registries = config::registries::Registries::load(&context.env, None).unwrap();
-    let to = format!("dir:{}", root.path().join("to").display());
-    let said = chain(&fails(&context, &registry.name("nosuch:1"), &to));
-    for mirror in [busy, mute] {
-        let want = format!("{mirror}/v2/nosuch/manifests/1: no manifest within 300ms");
-        assert!(said.contains(&want), "{said}");
-    }
-}
-
 #[test]
 fn a_blob_of_another_size_is_not_taken_for_the_one_that_is_there() {
     let root = tempfile::tempdir().unwrap();

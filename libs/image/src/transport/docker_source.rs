@@ -42,9 +42,14 @@ impl DockerSource {
         let which = wanted(reference);
         let (primary, mirrors) = places(reference, context)?;
         let mut failures = Vec::new();
-        for place in &mirrors {
+        for (place, left) in mirrors.iter().zip((0..mirrors.len()).rev()) {
+            // The last place that can be asked is asked with all patience.
+            let ask = match left == 0 && primary.blocked {
+                true => Endpoint::manifest_bytes,
+                false => Endpoint::manifest_bytes_in_time,
+            };
             let got = remote(reference, place, context, options)
-                .and_then(|remote| fetch(remote, &which, &name, Endpoint::manifest_bytes_in_time));
+                .and_then(|remote| fetch(remote, &which, &name, ask));
             match got {
                 Ok(got) => return Self::with(name, reference, place, got, (context, options)),
                 Err(error) => failures.push(format!("{}: {}", place.repository, why(&error))),

@@ -118,11 +118,18 @@ impl Transaction {
     /// Brings the names to disk, and looks meanwhile whether all are there.
     pub(super) fn sync_placed(&self, layers: &[LayerRecord], tree: &ObjectId) -> Result<()> {
         std::thread::scope(|scope| {
-            let synced = scope.spawn(|| self.staging.sync());
+            let sync = || self.staging.sync();
+            let synced = std::thread::Builder::new()
+                .name("sync".to_owned())
+                .spawn_scoped(scope, sync);
             self.check_placed(layers, tree)?;
-            synced
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            match synced {
+                Ok(synced) => synced
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // Where no thread is to be had, one comes after the other.
+                Err(_) => sync(),
+            }
         })
     }
 
