@@ -27,6 +27,9 @@ _skopeo__rs() {
             skopeo__rs,copy)
                 cmd="skopeo__rs__subcmd__copy"
                 ;;
+            skopeo__rs,delete)
+                cmd="skopeo__rs__subcmd__delete"
+                ;;
             skopeo__rs,help)
                 cmd="skopeo__rs__subcmd__help"
                 ;;
@@ -35,6 +38,12 @@ _skopeo__rs() {
                 ;;
             skopeo__rs,list-tags)
                 cmd="skopeo__rs__subcmd__list__subcmd__tags"
+                ;;
+            skopeo__rs,login)
+                cmd="skopeo__rs__subcmd__login"
+                ;;
+            skopeo__rs,logout)
+                cmd="skopeo__rs__subcmd__logout"
                 ;;
             skopeo__rs,manifest-digest)
                 cmd="skopeo__rs__subcmd__manifest__subcmd__digest"
@@ -48,6 +57,9 @@ _skopeo__rs() {
             skopeo__rs__subcmd__help,copy)
                 cmd="skopeo__rs__subcmd__help__subcmd__copy"
                 ;;
+            skopeo__rs__subcmd__help,delete)
+                cmd="skopeo__rs__subcmd__help__subcmd__delete"
+                ;;
             skopeo__rs__subcmd__help,help)
                 cmd="skopeo__rs__subcmd__help__subcmd__help"
                 ;;
@@ -56,6 +68,12 @@ _skopeo__rs() {
                 ;;
             skopeo__rs__subcmd__help,list-tags)
                 cmd="skopeo__rs__subcmd__help__subcmd__list__subcmd__tags"
+                ;;
+            skopeo__rs__subcmd__help,login)
+                cmd="skopeo__rs__subcmd__help__subcmd__login"
+                ;;
+            skopeo__rs__subcmd__help,logout)
+                cmd="skopeo__rs__subcmd__help__subcmd__logout"
                 ;;
             skopeo__rs__subcmd__help,manifest-digest)
                 cmd="skopeo__rs__subcmd__help__subcmd__manifest__subcmd__digest"
@@ -73,7 +91,7 @@ _skopeo__rs() {
 
     case "${cmd}" in
         skopeo__rs)
-            opts="-h -V --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --tls-verify --help --version copy inspect list-tags manifest-digest standalone-sign standalone-verify help"
+            opts="-h -V --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --tls-verify --help --version copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -332,8 +350,102 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        skopeo__rs__subcmd__delete)
+            opts="-h --tag-only --if-only-tag --dry-run --retry-times --retry-delay --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --daemon-host --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --retry-times)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registry-token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-verify)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-blob-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --daemon-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries.d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries-conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-variant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tmpdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-agent-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         skopeo__rs__subcmd__help)
-            opts="copy inspect list-tags manifest-digest standalone-sign standalone-verify help"
+            opts="copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -347,6 +459,20 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__help__subcmd__copy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        skopeo__rs__subcmd__help__subcmd__delete)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -389,6 +515,34 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__help__subcmd__list__subcmd__tags)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        skopeo__rs__subcmd__help__subcmd__login)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        skopeo__rs__subcmd__help__subcmd__logout)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -595,6 +749,150 @@ _skopeo__rs() {
                     ;;
                 --daemon-host)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries.d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries-conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-variant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tmpdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-agent-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        skopeo__rs__subcmd__login)
+            opts="-u -p -v -h --username --password --password-stdin --get-login --verbose --authfile --compat-auth-file --cert-dir --tls-verify --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compat-auth-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-verify)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries.d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries-conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-variant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tmpdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-agent-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        skopeo__rs__subcmd__logout)
+            opts="-a -h --all --authfile --compat-auth-file --tls-verify --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compat-auth-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-verify)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --policy)

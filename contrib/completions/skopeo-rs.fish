@@ -42,8 +42,11 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -l require-signed -d '
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -s V -l version -d 'Print version'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "copy" -d 'Copy an image from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "delete" -d 'Delete an image'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "inspect" -d 'Show what an image is, without copying it'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "login" -d 'Log in to a registry'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "logout" -d 'Log out of a registry'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-sign" -d 'Create a signature using local files'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-verify" -d 'Verify a signature using local files'
@@ -119,6 +122,35 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l debug -d 'T
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l insecure-policy -d 'Accept every image, whatever the policy says'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l require-signed -d 'Refuse images for which the policy demands no signature'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l username -d 'Be this user at the registry' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l password -d 'The password of the user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l registry-token -d 'Send this bearer token' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l authfile -d 'Read credentials from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l daemon-host -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l tag-only -d 'Take away the tag alone, and leave the image and its other tags'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l if-only-tag -d 'Delete nothing when other tags point to the same image, and name them'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l dry-run -d 'Delete nothing, and print what would go'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l no-creds -d 'Be nobody, even when the credential file knows somebody'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -s f -l format -d 'Print by this Go template' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
@@ -176,6 +208,47 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l debug 
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l insecure-policy -d 'Accept every image, whatever the policy says'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l require-signed -d 'Refuse images for which the policy demands no signature'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -s u -l username -d 'Be this user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -s p -l password -d 'With this password' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l authfile -d 'Keep credentials in this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l compat-auth-file -d 'Keep credentials in this file, in the form of docker\'s config.json' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l password-stdin -d 'Read the password from standard input'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l get-login -d 'Print the user who is logged in, and do nothing else'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -s v -l verbose -d 'Say where the credential went'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l authfile -d 'Keep credentials in this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l compat-auth-file -d 'Keep credentials in this file, in the form of docker\'s config.json' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -s a -l all -d 'Remove all credentials of the file'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand logout" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand manifest-digest" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
@@ -218,10 +291,13 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l insecure-policy -d 'Accept every image, whatever the policy says'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l require-signed -d 'Refuse images for which the policy demands no signature'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "copy" -d 'Copy an image from one place to another'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "inspect" -d 'Show what an image is, without copying it'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "standalone-sign" -d 'Create a signature using local files'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "standalone-verify" -d 'Verify a signature using local files'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy inspect list-tags manifest-digest standalone-sign standalone-verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "copy" -d 'Copy an image from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "delete" -d 'Delete an image'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "inspect" -d 'Show what an image is, without copying it'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "login" -d 'Log in to a registry'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "logout" -d 'Log out of a registry'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "standalone-sign" -d 'Create a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "standalone-verify" -d 'Verify a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

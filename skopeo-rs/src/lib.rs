@@ -7,10 +7,13 @@
 
 mod access;
 mod copy;
+mod delete;
 mod duration;
 mod global;
 mod inspect;
 mod list_tags;
+mod login;
+mod logout;
 mod manifest_digest;
 mod retry;
 mod session;
@@ -78,8 +81,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Copy(Box<copy::Args>),
+    Delete(delete::Args),
     Inspect(inspect::Args),
     ListTags(list_tags::Args),
+    Login(login::Args),
+    Logout(logout::Args),
     ManifestDigest(manifest_digest::Args),
     StandaloneSign(standalone_sign::Args),
     StandaloneVerify(standalone_verify::Args),
@@ -101,8 +107,11 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let session = Session::new(cli.global, interrupt, writes_store)?;
     let done = match cli.verb {
         Verb::Copy(args) => copy::run(*args, &session),
+        Verb::Delete(args) => delete::run(args, &session),
         Verb::Inspect(args) => inspect::run(args, &session),
         Verb::ListTags(args) => list_tags::run(args, &session),
+        Verb::Login(args) => login::run(&args, &session),
+        Verb::Logout(args) => logout::run(&args, &session),
         Verb::ManifestDigest(args) => manifest_digest::run(&args, interrupt),
         Verb::StandaloneSign(args) => standalone_sign::run(&args, interrupt),
         Verb::StandaloneVerify(args) => standalone_verify::run(&args, interrupt),

@@ -23,7 +23,7 @@ use oci::Repository;
 use crate::registries::AUTH_FILES;
 use crate::{ConfigError, Environment, Secret};
 
-pub use store::{Removed, remove, remove_all, store, store_docker};
+pub use store::{AuthTarget, Removed, Stored, remove, remove_all, store};
 
 /// What a registry is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,11 +68,25 @@ pub fn find_with_helpers(
     repository: &Repository,
     helpers: &[&str],
 ) -> Result<Credential, ConfigError> {
+    find_key_with_helpers(env, authfile, &repository.to_string(), helpers)
+}
+
+/// As [`find_with_helpers`], for a key as [`find_key`] takes it.
+///
+/// # Errors
+/// The first failure, if no helper has a credential.
+pub fn find_key_with_helpers(
+    env: &Environment,
+    authfile: Option<&Path>,
+    key: &str,
+    helpers: &[&str],
+) -> Result<Credential, ConfigError> {
     let mut failure = None;
+    let host = key.split('/').next().unwrap_or(key);
     for helper in helpers {
         let found = match *helper {
-            AUTH_FILES => find(env, authfile, repository),
-            helper => helper::get(env, helper, repository.host()),
+            AUTH_FILES => find_key(env, authfile, key),
+            helper => helper::get(env, helper, host),
         };
         match found {
             Ok(Credential::Anonymous) => {}
@@ -102,11 +116,6 @@ pub fn find_key(
         }
     }
     Ok(Credential::Anonymous)
-}
-
-/// Returns the file that credentials are stored in.
-pub fn primary_file(env: &Environment, authfile: Option<&Path>) -> PathBuf {
-    asked_file(env, authfile).unwrap_or_else(|| runtime_file(env))
 }
 
 /// A file of credentials.
@@ -491,30 +500,44 @@ mod tests {
         assert_eq!(ask(&[AUTH_FILES, "ok"]).unwrap(), basic("f", "p"));
     }
 
+    const FILES: &[&str] = &[AUTH_FILES];
+
+    fn put(
+        env: &Environment,
+        key: &str,
+        user: &str,
+        password: &str,
+    ) -> Result<Stored, ConfigError> {
+        let target = AuthTarget::choose(env, None, None);
+        store(env, &target, FILES, key, user, &Secret::new(password))
+    }
+
     #[test]
     fn stored_credentials_are_found_again() {
         let place = Place::new();
         let env = place.env(0, &[]);
-        let path = primary_file(&env, None);
-        store(&env, None, "r.example/n", "u", &Secret::new("p<&>")).unwrap();
-        store(&env, None, "r.example", "v", &Secret::new("q")).unwrap();
+        let target = AuthTarget::choose(&env, None, None);
+        let path = target.path();
+        put(&env, "r.example/n", "u", "p<&>").unwrap();
+        let stored = put(&env, "r.example", "v", "q").unwrap();
+        assert_eq!(stored, Stored::File(path.to_owned()));
         assert_eq!(found(&env, "r.example/n/a"), basic("u", "p<&>"));
         assert_eq!(found(&env, "r.example/a"), basic("v", "q"));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!((mode(path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert_eq!(
-            remove(&env, None, "r.example", false).unwrap(),
+            remove(&env, &target, FILES, "r.example").unwrap(),
             Removed {
                 file: true,
                 helper: false
             }
         );
         assert_eq!(
-            remove(&env, None, "r.example", false).unwrap(),
+            remove(&env, &target, FILES, "r.example").unwrap(),
             Removed::default()
         );
         assert_eq!(user(&env, "r.example/a"), "-");
-        remove_all(&env, None).unwrap();
+        remove_all(&env, &target, FILES).unwrap();
         assert_eq!(user(&env, "r.example/n/a"), "-");
         for key in [
             "",
@@ -523,7 +546,7 @@ mod tests {
             "r.example/a@sha256:0",
             "a b",
         ] {
-            let error = store(&env, None, key, "u", &Secret::new("p")).unwrap_err();
+            let error = put(&env, key, "u", "p").unwrap_err();
             assert!(matches!(error, ConfigError::Key { .. }), "{key}: {error:?}");
         }
     }
@@ -538,10 +561,10 @@ mod tests {
                 let env = &env;
                 scope.spawn(move || {
                     for nth in 0..8 {
-                        let password = Secret::new("p");
-                        store(env, None, &host(writer, nth), "u", &password).unwrap();
-                        remove(env, None, &host(writer, nth / 2), false).unwrap();
-                        store(env, None, &host(writer, nth / 2), "v", &password).unwrap();
+                        let target = AuthTarget::choose(env, None, None);
+                        put(env, &host(writer, nth), "u", "p").unwrap();
+                        remove(env, &target, FILES, &host(writer, nth / 2)).unwrap();
+                        put(env, &host(writer, nth / 2), "v", "p").unwrap();
                     }
                 });
             }
@@ -551,8 +574,8 @@ mod tests {
             let key = host(writer, nth);
             assert_eq!(user(&env, &format!("{key}/a")), want, "{key}");
         }
-        let directory = primary_file(&env, None);
-        let directory = fs::read_dir(directory.parent().unwrap()).unwrap();
+        let target = AuthTarget::choose(&env, None, None);
+        let directory = fs::read_dir(target.path().parent().unwrap()).unwrap();
         assert_eq!(directory.count(), 1, "nothing is left beside the file");
     }
 
@@ -564,7 +587,9 @@ mod tests {
             "home/.docker/config.json",
             r#"{"psFormat":"x","auths":{"o":{"email":"e"}}}"#,
         );
-        store_docker(&env, &path, "docker.io", "u", &Secret::new("p")).unwrap();
+        let target = AuthTarget::Docker(path.clone());
+        let password = Secret::new("p");
+        store(&env, &target, &["nobody"], "docker.io", "u", &password).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         for part in [
             "psFormat",
@@ -574,7 +599,7 @@ mod tests {
             assert!(text.contains(part), "{text}");
         }
         assert_eq!(user(&env, "busybox"), "u");
-        assert!(remove(&env, Some(&path), "docker.io", true).unwrap().file);
+        assert!(remove(&env, &target, FILES, "docker.io").unwrap().file);
         assert_eq!(user(&env, "busybox"), "-");
     }
 
@@ -583,8 +608,9 @@ mod tests {
         let place = Place::new();
         let env = with_helper(&place, "h", "true");
         place.write(RUNTIME, r#"{"credHelpers":{"r.example":"h"}}"#);
-        store(&env, None, "r.example", "u", &Secret::new("p")).unwrap();
-        assert!(remove(&env, None, "r.example", false).unwrap().helper);
+        put(&env, "r.example", "u", "p").unwrap();
+        let target = AuthTarget::choose(&env, None, None);
+        assert!(remove(&env, &target, FILES, "r.example").unwrap().helper);
         let calls = fs::read_to_string(env.var("CALLS").unwrap()).unwrap();
         let (first, rest) = calls.split_once('\n').unwrap();
         let sent: serde_json::Value =
@@ -594,5 +620,37 @@ mod tests {
             serde_json::json!({"ServerURL": "r.example", "Username": "u", "Secret": "p"})
         );
         assert_eq!(rest, "erase r.example\n");
+    }
+
+    #[test]
+    fn the_first_global_helper_that_takes_it_keeps_it() {
+        let place = Place::new();
+        let env = with_helper(&place, "h", r#"echo '{"r.example":"u"}'"#);
+        let target = AuthTarget::choose(&env, None, None);
+        let helpers = &["missing", "h", AUTH_FILES];
+        let at = |key| store(&env, &target, helpers, key, "u", &Secret::new("p")).unwrap();
+        assert_eq!(at("r.example"), Stored::Helper("h".to_owned()));
+        // Helpers know hosts only.
+        assert_eq!(at("r.example/n"), Stored::File(target.path().to_owned()));
+        remove_all(&env, &target, helpers).unwrap();
+        let calls = fs::read_to_string(env.var("CALLS").unwrap()).unwrap();
+        assert!(calls.ends_with("list \nerase r.example\n"), "{calls}");
+        let env = place.env(0, &[("DOCKER_CONFIG", "HERE/d")]);
+        let docker = AuthTarget::choose(&env, None, None);
+        assert!(matches!(docker, AuthTarget::Docker(_)), "{docker:?}");
+        assert_eq!(AuthTarget::asked(&env, None, None), Some(docker));
+        assert_eq!(AuthTarget::asked(&place.env(0, &[]), None, None), None);
+    }
+
+    #[test]
+    fn dockers_file_may_name_one_helper_for_all() {
+        let place = Place::new();
+        let env = with_helper(&place, "h", "true");
+        let path = place.write("d/config.json", r#"{"credsStore":"h"}"#);
+        let target = AuthTarget::Docker(path);
+        let stored = store(&env, &target, &[], "docker.io", "u", &Secret::new("p")).unwrap();
+        assert_eq!(stored, Stored::Helper("h".to_owned()));
+        let calls = fs::read_to_string(env.var("CALLS").unwrap()).unwrap();
+        assert!(calls.contains("https://index.docker.io/v1/"), "{calls}");
     }
 }

@@ -185,6 +185,13 @@ impl Registries {
         self.endpoint(reference.repository().clone(), insecure)
     }
 
+    /// Returns what holds for a host as a whole, to log in to say: whether it is insecure, and
+    /// whether it is blocked.
+    pub fn host(&self, host: &str) -> (bool, bool) {
+        self.find(host)
+            .map_or((false, false), |found| (found.1.insecure, found.1.blocked))
+    }
+
     /// A place that is blocked is so whichever way it was found. That it is insecure counts only
     /// where it is said: of the mirror or location itself, or of the name.
     fn endpoint(&self, repository: Repository, insecure: bool) -> Endpoint {

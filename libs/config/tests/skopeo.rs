@@ -11,9 +11,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use config::auth::{self, Credential};
+use config::auth::{self, AuthTarget, Credential};
 use config::lookaside::Lookaside;
-use config::registries::Registries;
+use config::registries::{AUTH_FILES, Registries};
 use config::{Environment, Secret};
 use oci::Repository;
 
@@ -100,7 +100,8 @@ fn logins_go_both_ways() {
     assert_eq!(found, want);
 
     let ours = directory.path().join("ours.json");
-    auth::store(&env, Some(&ours), host, "user", &Secret::new("pass:word")).unwrap();
+    let (at, password) = (AuthTarget::AuthJson(ours.clone()), Secret::new("pass:word"));
+    auth::store(&env, &at, &[AUTH_FILES], host, "user", &password).unwrap();
     assert_eq!(
         fs::read_to_string(&ours).unwrap(),
         fs::read_to_string(&theirs).unwrap()
@@ -114,7 +115,8 @@ fn logins_go_both_ways() {
     ]);
     assert!(ok && text.trim() == "user", "{text}");
 
-    assert!(auth::remove(&env, Some(&theirs), host, false).unwrap().file);
+    let at = AuthTarget::AuthJson(theirs.clone());
+    assert!(auth::remove(&env, &at, &[AUTH_FILES], host).unwrap().file);
     let (ok, text) = skopeo(&["logout", "--authfile", ours.to_str().unwrap(), host]);
     assert!(ok, "{text}");
     assert_eq!(

@@ -249,6 +249,30 @@ pub enum ImageError {
         /// Diff ids in the configuration.
         diff_ids: usize,
     },
+    /// Other tags point to the image that is to be deleted.
+    #[error("{name}: {digest} has other tags, too: {tags}")]
+    OtherTags {
+        /// The image.
+        name: String,
+        /// Its digest.
+        digest: Box<Digest>,
+        /// The tags, parted by commas.
+        tags: String,
+    },
+    /// A tag points to another image than the name says.
+    #[error("{name}: the tag points to {actual}")]
+    TagMoved {
+        /// The image, by tag and digest.
+        name: String,
+        /// What the tag points to.
+        actual: Box<Digest>,
+    },
+    /// A tag is wanted, and the name has none.
+    #[error("{name} has no tag")]
+    NoTag {
+        /// The image.
+        name: String,
+    },
     /// A layer is nothing that can be unpacked: encrypted, or of a type that nobody knows.
     #[error("layer {digest} of type {media_type} can not be unpacked")]
     LayerType {

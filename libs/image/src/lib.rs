@@ -13,6 +13,8 @@
 //! | [`copy`](mod@copy) | the engine: policy gate, plan, parallel layers, conversion, signatures |
 //! | `convert` | manifests rewritten for another format or other blobs |
 //! | [`inspect`](mod@inspect) | what `inspect` prints, as values |
+//! | [`delete`](mod@delete) | images removed from where they are |
+//! | [`login`] | whether a registry takes a credential |
 //! | [`tags`] | tag lists of repositories and archives |
 //! | [`blob`] | content checked against its digest while it is read |
 //! | `files` | files of layouts, opened without following anything |
@@ -27,9 +29,11 @@ pub mod blob;
 pub mod context;
 mod convert;
 pub mod copy;
+pub mod delete;
 pub mod error;
 mod files;
 pub mod inspect;
+pub mod login;
 pub mod name;
 mod pipe;
 pub mod progress;
@@ -40,6 +44,7 @@ mod transport;
 
 pub use context::{Context, EndpointOptions};
 pub use copy::{CopyError, CopyOptions, CopyReport, Instances, ManifestFormat, copy};
+pub use delete::{DeleteOptions, Deleted, delete};
 pub use error::ImageError;
 pub use inspect::{Inspection, inspect};
 pub use name::{ImageName, NameError, Transport};

@@ -17,6 +17,7 @@
 //! | [`template`] | `--format` templates in the language of Go's `text/template` |
 //! | [`table`] | aligned columns for people |
 //! | [`size`] | sizes for people |
+//! | [`prompt`] | questions at the terminal, passwords among them |
 //! | [`progress`] | how progress is shown, and the plain and JSON writers |
 //! | `copy` | the progress of a copy, on a terminal or as lines |
 //! | [`man`], [`completions`] | pages and shell completions made from the grammar |
@@ -34,6 +35,7 @@ pub mod man;
 pub mod output;
 pub mod program;
 pub mod progress;
+pub mod prompt;
 pub mod size;
 pub mod stdout;
 pub mod table;

@@ -10,8 +10,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod delete;
 mod extension;
 mod grammar;
+mod login;
 mod mirrors;
 mod schema1;
 mod signatures;

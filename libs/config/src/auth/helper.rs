@@ -76,6 +76,26 @@ pub(super) fn erase(env: &Environment, name: &str, server: &str) -> Result<bool,
     Ok(run(env, name, "erase", server, server.as_bytes())?.is_some())
 }
 
+/// Asks a helper which servers it knows; one that is not installed knows none.
+pub(super) fn list(env: &Environment, name: &str) -> Result<Vec<String>, ConfigError> {
+    let answer = match run(env, name, "list", "", b"") {
+        Ok(Some(answer)) => answer,
+        Ok(None) => return Ok(Vec::new()),
+        Err(ConfigError::HelperRun { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    match json::parse_with(&answer, ANSWER_BYTES, Keys::Exact) {
+        Ok(Value::Object(servers)) => Ok(servers.into_iter().map(|(server, _)| server).collect()),
+        _ => Err(ConfigError::HelperAnswer {
+            program: program(name),
+            server: String::new(),
+            problem: "no JSON object",
+        }),
+    }
+}
+
 fn program(name: &str) -> String {
     format!("docker-credential-{name}")
 }

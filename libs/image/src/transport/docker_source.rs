@@ -99,7 +99,7 @@ impl DockerSource {
 }
 
 /// The digest as registries count it: of the signed part for schema 1, else of all bytes.
-fn digest_of(bytes: &[u8], media_type: Option<&MediaType>) -> Digest {
+pub(crate) fn digest_of(bytes: &[u8], media_type: Option<&MediaType>) -> Digest {
     RawManifest::parse(bytes.to_vec(), media_type)
         .map_or_else(|_| Digest::sha256(bytes), |manifest| *manifest.digest())
 }

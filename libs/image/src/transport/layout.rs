@@ -121,14 +121,25 @@ impl LayoutIndex {
         name: &ImageName,
         image: Option<&LayoutImage>,
     ) -> Result<Descriptor, ImageError> {
+        let place = self.position(name, image)?;
+        Ok(self.entries[place].0.clone())
+    }
+
+    /// Finds where the one image that is meant stands among the entries.
+    pub(crate) fn position(
+        &self,
+        name: &ImageName,
+        image: Option<&LayoutImage>,
+    ) -> Result<usize, ImageError> {
         let not_found = || ImageError::NotFound {
             name: name.to_string(),
         };
+        let count = self.entries.len();
         match image {
             Some(LayoutImage::Ref(wanted)) => {
-                let mut found = self
-                    .descriptors()
-                    .filter(|entry| entry.annotations.get(REF_NAME) == Some(wanted));
+                let mut found = (0..count).filter(|place| {
+                    self.entries[*place].0.annotations.get(REF_NAME) == Some(wanted)
+                });
                 let entry = found.next().ok_or_else(not_found)?;
                 if found.next().is_some() {
                     return Err(ImageError::inconsistent(
@@ -136,38 +147,43 @@ impl LayoutIndex {
                         format!("index.json names two images {wanted:?}"),
                     ));
                 }
-                Ok(entry.clone())
+                Ok(entry)
             }
-            Some(LayoutImage::Index(index)) => {
-                let count = self.entries.len();
-                self.descriptors()
-                    .nth(*index)
-                    .cloned()
-                    .ok_or_else(|| ImageError::IndexTooLarge {
-                        name: name.to_string(),
-                        count,
-                    })
-            }
-            None => match self.entries.as_slice() {
-                [] => Err(not_found()),
-                [(entry, _)] => Ok(entry.clone()),
-                entries => Err(ImageError::Choose {
+            Some(LayoutImage::Index(index)) if *index < count => Ok(*index),
+            Some(LayoutImage::Index(_)) => Err(ImageError::IndexTooLarge {
+                name: name.to_string(),
+                count,
+            }),
+            None => match count {
+                0 => Err(not_found()),
+                1 => Ok(0),
+                _ => Err(ImageError::Choose {
                     name: name.to_string(),
-                    choice: entries
-                        .iter()
-                        .zip(0..)
-                        .map(|((entry, _), place)| {
-                            entry
-                                .annotations
-                                .get(REF_NAME)
-                                .cloned()
-                                .unwrap_or(format!("@{place}"))
-                        })
-                        .collect::<Vec<_>>()
-                        .join(", "),
+                    choice: self.names().collect::<Vec<_>>().join(", "),
                 }),
             },
         }
+    }
+
+    /// Returns the names of the entries, `@N` for those without.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        self.descriptors().zip(0..).map(|(entry, place)| {
+            let name = entry.annotations.get(REF_NAME).cloned();
+            name.unwrap_or_else(|| format!("@{place}"))
+        })
+    }
+
+    /// Removes an entry.
+    pub(crate) fn remove(&mut self, place: usize) {
+        self.entries.remove(place);
+    }
+
+    /// Takes the name from an entry, and keeps the entry.
+    pub(crate) fn unname(&mut self, place: usize) -> Result<(), serde_json::Error> {
+        let (entry, raw) = &mut self.entries[place];
+        entry.annotations.remove(REF_NAME);
+        *raw = to_raw(entry)?;
+        Ok(())
     }
 
     /// Adds an image as the original does: its name is taken from whoever had it, and an

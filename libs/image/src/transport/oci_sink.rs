@@ -5,7 +5,7 @@
 //! `index.json` is read, changed and renamed into place under the layout's lock. So a writer
 //! beside us loses no entry, and a crash leaves at worst blobs that nothing names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,6 +38,8 @@ pub(crate) struct OciSink {
 #[derive(Default)]
 struct State {
     drafts: BTreeMap<Digest, Draft>,
+    /// Blobs that were found under their names.
+    found: BTreeSet<Digest>,
     signatures: BTreeMap<Digest, Vec<Vec<u8>>>,
     top: Option<Descriptor>,
 }
@@ -104,7 +106,13 @@ impl OciSink {
         }
         let path = self.path(digest);
         match fs::symlink_metadata(&path) {
-            Ok(found) => Ok(found.is_file() && found.len() == size),
+            Ok(found) => {
+                let is_there = found.is_file() && found.len() == size;
+                if is_there {
+                    self.state().found.insert(*digest);
+                }
+                Ok(is_there)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(ImageError::io("looking at", &path, error)),
         }
@@ -144,9 +152,16 @@ impl OciSink {
         Ok(())
     }
 
-    fn publish_index(&self, top: Descriptor) -> Result<(), ImageError> {
+    fn publish_index(&self, top: Descriptor, blobs: &[Digest]) -> Result<(), ImageError> {
         let root = Root::open(&self.layout.path)?;
         let _lock = root.lock()?;
+        // Who deletes an image holds the lock, too: what is here now stays until it has a name.
+        if let Some(gone) = blobs.iter().find(|digest| !self.path(digest).exists()) {
+            return Err(ImageError::inconsistent(
+                &self.name,
+                format!("somebody deleted blob {gone} meanwhile; copy again"),
+            ));
+        }
         write_file(&self.layout.path, "oci-layout", OCI_LAYOUT)?;
         let mut index = match root.read_if_any("index.json", limits::MANIFEST_BYTES)? {
             Some(bytes) => LayoutIndex::parse(&self.name, &bytes)?,
@@ -167,7 +182,8 @@ impl OciSink {
     }
 }
 
-fn write_file(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), ImageError> {
+/// Writes a small file of a layout, whole or not at all.
+pub(crate) fn write_file(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), ImageError> {
     let mut draft = Draft::create(directory, DRAFT)?;
     draft.write(bytes)?;
     draft.sync()?;
@@ -231,9 +247,11 @@ impl ImageSink for OciSink {
     fn commit(mut self: Box<Self>) -> Result<Option<Stored>, ImageError> {
         let State {
             drafts,
+            found,
             signatures,
             top,
         } = std::mem::take(&mut *self.state());
+        let blobs: Vec<Digest> = drafts.keys().chain(&found).copied().collect();
         for draft in drafts.values() {
             draft.sync()?;
         }
@@ -255,7 +273,7 @@ impl ImageSink for OciSink {
         }
         self.publish_signatures(&signatures)?;
         if let Some(top) = top {
-            self.publish_index(top)?;
+            self.publish_index(top, &blobs)?;
         }
         self.created = false;
         Ok(None)
