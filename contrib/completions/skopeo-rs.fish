@@ -50,12 +50,11 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "logout" -d 'Log
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-sign" -d 'Create a signature using local files'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-verify" -d 'Verify a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "sync" -d 'Bring many images from one place to another'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l multi-arch -d 'Which instances of a list are copied (default system)' -r -f -a "system\t'The one for this platform (see --override-arch)'
 all\t'All of them, and the list'
 index-only\t'The list alone; its instances must be at the destination'"
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s f -l format -d 'Write manifests in this format (default: that of the source where the destination takes it)' -r -f -a "oci\t'OCI image manifests'
-v2s2\t'Docker schema 2'"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l additional-tag -d 'Write more names into a docker-archive: (can be repeated)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l digestfile -d 'Write the digest of the copied manifest, or list, to this file' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l image-parallel-copies -d 'Copy so many layers at once (0 or default: 6)' -r
@@ -63,8 +62,13 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l progress -d
 plain\t'One line per event'
 json\t'One JSON object per event'
 none\t'Nothing'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s f -l format -d 'Write manifests in this format (default: that of the source where the destination takes it)' -r -f -a "oci\t'OCI image manifests'
+v2s2\t'Docker schema 2'"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by -d 'Sign the copy with this secret key of the GnuPG home: fingerprint, id or user' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-passphrase-file -d 'Read the passphrase of the key from the first line of this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore-private-key -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sq-fingerprint -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-identity -d 'Sign this name instead of the destination\'s' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
@@ -95,9 +99,6 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compre
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l encryption-key -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l decryption-key -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l encrypt-layer -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore-private-key -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sq-fingerprint -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
@@ -108,8 +109,8 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l command-tim
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s a -l all -d 'Copy every instance of a list, and the list'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l preserve-digests -d 'Fail rather than change any digest'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s q -l quiet -d 'Print nothing but errors'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l preserve-digests -d 'Fail rather than change any digest'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l remove-signatures -d 'Leave the signatures of the source behind; the policy sees them nevertheless'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-no-creds -d 'Be nobody, even when the credential file knows somebody'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-no-creds -d 'Be nobody, even when the credential file knows somebody'
@@ -191,8 +192,6 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l cert-d
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
 false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l authfile -d 'Read credentials from this file alone' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l daemon-host -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
@@ -291,13 +290,84 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l insecure-policy -d 'Accept every image, whatever the policy says'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -l require-signed -d 'Refuse images for which the policy demands no signature'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand standalone-verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "copy" -d 'Copy an image from one place to another'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "delete" -d 'Delete an image'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "inspect" -d 'Show what an image is, without copying it'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "login" -d 'Log in to a registry'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "logout" -d 'Log out of a registry'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "standalone-sign" -d 'Create a signature using local files'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "standalone-verify" -d 'Verify a signature using local files'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s s -l src -d 'What SOURCE is' -r -f -a "docker\t'A registry'
+dir\t'A tree of directories'
+yaml\t'A file that names registries'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s d -l dest -d 'What DESTINATION is' -r -f -a "docker\t'A registry'
+dir\t'A directory'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l append-suffix -d 'Put this text behind the tags at the destination' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l rename -d 'Call a repository otherwise at the destination (can be repeated)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l digestfile -d 'Write a line `DIGEST NAME` for each image to this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l jobs -d 'Work on so many images, and copy so many layers, at once' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l progress -d 'How progress is shown on standard error' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line per event'
+json\t'One JSON object per event'
+none\t'Nothing'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l include -d 'Only tags that this shell pattern matches (can be repeated: one of them)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l exclude -d 'No tags that this shell pattern matches (can be repeated)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l tag-regex -d 'Only tags in which this regular expression is found' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l semver -d 'Only tags that are versions within this constraint (e.g. \'>= 3.12, < 4\')' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l newest -d 'Only so many of the newest tags' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l newest-by -d 'What newest means: the highest versions (tags that are none are left out), or the images that were made last, which have to be read' -r -f -a "version\t'The highest versions'
+created\t'Made last'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s f -l format -d 'Write manifests in this format (default: that of the source where the destination takes it)' -r -f -a "oci\t'OCI image manifests'
+v2s2\t'Docker schema 2'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by -d 'Sign the copy with this secret key of the GnuPG home: fingerprint, id or user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-passphrase-file -d 'Read the passphrase of the key from the first line of this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sigstore -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sigstore-private-key -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sq-fingerprint -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l authfile -d 'Read credentials of both sides from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l src-creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l src-username -d 'Be this user at the registry' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l src-password -d 'The password of the user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l src-registry-token -d 'Send this bearer token' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l src-cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l src-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l src-authfile -d 'Read credentials from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dest-creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dest-username -d 'Be this user at the registry' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dest-password -d 'The password of the user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dest-registry-token -d 'Send this bearer token' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dest-cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dest-tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dest-authfile -d 'Read credentials from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l scoped -d 'Keep the whole name of the source, its host included'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s a -l all -d 'Copy every instance of lists, and the lists'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l prune -d 'Remove tags from the destination that the source no longer has'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dry-run -d 'Copy nothing, and print what would be copied and removed'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l keep-going -d 'Go on with the other images when one fails'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l json -d 'Print one JSON object for each image'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s q -l quiet -d 'Print nothing but errors'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l preserve-digests -d 'Fail rather than change any digest'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l remove-signatures -d 'Leave the signatures of the source behind; the policy sees them nevertheless'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l src-no-creds -d 'Be nobody, even when the credential file knows somebody'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l dest-no-creds -d 'Be nobody, even when the credential file knows somebody'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "copy" -d 'Copy an image from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "delete" -d 'Delete an image'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "inspect" -d 'Show what an image is, without copying it'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "login" -d 'Log in to a registry'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "logout" -d 'Log out of a registry'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "standalone-sign" -d 'Create a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "standalone-verify" -d 'Verify a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "sync" -d 'Bring many images from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,7 +1,8 @@
 //! How a registry is reached: the flags that each image of a command has.
 //!
 //! A command with one image has them bare (`--creds`), a copy once for either side
-//! (`--src-creds`, `--dest-creds`).
+//! (`--src-creds`, `--dest-creds`). What is for registries alone is apart from what is for other
+//! transports: a sync has the first only.
 
 use std::path::PathBuf;
 
@@ -50,14 +51,6 @@ macro_rules! access {
             #[arg(id = concat!($prefix, "authfile"), long = concat!($prefix, "authfile"))]
             #[arg(value_name = "FILE")]
             authfile: Option<PathBuf>,
-            /// Keep the blobs of oci: layouts in this directory, shared by several layouts
-            #[arg(id = concat!($prefix, "shared-blob-dir"))]
-            #[arg(long = concat!($prefix, "shared-blob-dir"), value_name = "DIR")]
-            shared_blob_dir: Option<PathBuf>,
-            // For docker-daemon:, which is not there: with other transports it says nothing.
-            #[arg(id = concat!($prefix, "daemon-host"), long = concat!($prefix, "daemon-host"))]
-            #[arg(value_name = "HOST", hide = true)]
-            _daemon_host: Option<String>,
         }
 
         impl $name {
@@ -82,8 +75,34 @@ macro_rules! access {
                     authfile: self.authfile.or_else(|| authfile.cloned()),
                     cert_dir: self.cert_dir,
                     tls_verify: self.tls_verify.or(tls_verify),
-                    shared_blob_dir: self.shared_blob_dir,
+                    ..EndpointOptions::default()
                 })
+            }
+        }
+    };
+}
+
+/// Defines the flags of one image that is in no registry, with their prefix.
+macro_rules! places {
+    ($name:ident, $prefix:literal, $heading:literal) => {
+        /// The flags of one image that is in no registry.
+        #[derive(Debug, Default, Clone, clap::Args)]
+        #[command(next_help_heading = $heading)]
+        pub(crate) struct $name {
+            /// Keep the blobs of oci: layouts in this directory, shared by several layouts
+            #[arg(id = concat!($prefix, "shared-blob-dir"))]
+            #[arg(long = concat!($prefix, "shared-blob-dir"), value_name = "DIR")]
+            shared_blob_dir: Option<PathBuf>,
+            // For docker-daemon:, which is not there: with other transports it says nothing.
+            #[arg(id = concat!($prefix, "daemon-host"), long = concat!($prefix, "daemon-host"))]
+            #[arg(value_name = "HOST", hide = true)]
+            _daemon_host: Option<String>,
+        }
+
+        impl $name {
+            /// Adds what the library is told.
+            pub(crate) fn apply(self, options: &mut EndpointOptions) {
+                options.shared_blob_dir = self.shared_blob_dir;
             }
         }
     };
@@ -92,6 +111,9 @@ macro_rules! access {
 access!(Access, "", "screds", "Registry access");
 access!(SourceAccess, "src-", "screds", "Source");
 access!(DestinationAccess, "dest-", "dcreds", "Destination");
+places!(Places, "", "Registry access");
+places!(SourcePlaces, "src-", "Source");
+places!(DestinationPlaces, "dest-", "Destination");
 
 /// What was said about who we are.
 struct Given {

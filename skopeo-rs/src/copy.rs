@@ -3,24 +3,23 @@
 use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use image::{
-    CopyOptions, EndpointOptions, ImageName, Instances, LayerCompression, ManifestFormat,
-    SinkOptions, Transport, open_sink, open_source,
+    CopyOptions, EndpointOptions, ImageName, Instances, LayerCompression, SinkOptions, Transport,
+    open_sink, open_source,
 };
 use oci::{Compression, Reference};
-use signing::{Signer, SigningKey};
 use term::copy::{CopyProgress, Report};
 use term::progress::Shown;
 use term::{Explain as _, ProgressArgs, ProgressMode};
 
-use crate::access::{DestinationAccess, SourceAccess};
+use crate::access::{DestinationAccess, DestinationPlaces, SourceAccess, SourcePlaces};
+use crate::copy_flags::CopyFlags;
 use crate::retry::Retry;
-use crate::session::{CREATOR, Session};
-use crate::unsupported::Unsupported;
+use crate::session::Session;
+use crate::unsupported::Encryption;
 
 const AFTER_HELP: &str = "\
 EXAMPLES:
@@ -62,15 +61,6 @@ pub(crate) struct Args {
     /// Which instances of a list are copied (default system)
     #[arg(long, value_enum, value_name = "WHICH")]
     multi_arch: Option<MultiArch>,
-    /// Write manifests in this format (default: that of the source where the destination takes it)
-    #[arg(short, long, value_enum, value_name = "FORMAT")]
-    format: Option<Format>,
-    /// Fail rather than change any digest
-    ///
-    /// It does not imply --all: without, an instance of a list is copied as it is, without the
-    /// list.
-    #[arg(long)]
-    preserve_digests: bool,
     /// Write more names into a docker-archive: (can be repeated)
     #[arg(long, value_name = "NAME:TAG", value_delimiter = ',')]
     additional_tag: Vec<String>,
@@ -86,20 +76,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     progress: ProgressArgs,
 
-    /// Leave the signatures of the source behind; the policy sees them nevertheless
-    #[arg(long, help_heading = "Signatures")]
-    remove_signatures: bool,
-    /// Sign the copy with this secret key of the GnuPG home: fingerprint, id or user
-    #[arg(long, value_name = "KEY", help_heading = "Signatures")]
-    sign_by: Option<String>,
-    /// Read the passphrase of the key from the first line of this file
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Signatures",
-        requires = "sign_by"
-    )]
-    sign_passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    shared: CopyFlags,
     /// Sign this name instead of the destination's
     #[arg(
         long,
@@ -118,11 +96,15 @@ pub(crate) struct Args {
     #[command(flatten)]
     source_access: SourceAccess,
     #[command(flatten)]
+    source_places: SourcePlaces,
+    #[command(flatten)]
     destination_access: DestinationAccess,
+    #[command(flatten)]
+    destination_places: DestinationPlaces,
     #[command(flatten)]
     layers: Layers,
     #[command(flatten)]
-    unsupported: Unsupported,
+    encryption: Encryption,
 }
 
 impl Args {
@@ -170,15 +152,6 @@ enum MultiArch {
     IndexOnly,
 }
 
-/// A format of manifests.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// OCI image manifests
-    Oci,
-    /// Docker schema 2
-    V2s2,
-}
-
 /// A compression of layers.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LayerFormat {
@@ -189,7 +162,7 @@ enum LayerFormat {
 }
 
 pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
-    args.unsupported.refuse()?;
+    args.encryption.refuse()?;
     let source = parse(&args.source, "source")?;
     let destination = parse(&args.destination, "destination")?;
     if is_stdout(&destination) && std::io::stdout().is_terminal() {
@@ -201,8 +174,13 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
     let sink_options = sink_options(&args, &destination, session)?;
     let authfile = args.authfile.as_ref();
     let tls_verify = session.global.tls_verify;
-    let from: EndpointOptions = args.source_access.options(authfile, tls_verify)?;
-    let to: EndpointOptions = args.destination_access.options(authfile, tls_verify)?;
+    let mut from: EndpointOptions = args.source_access.options(authfile, tls_verify)?;
+    args.source_places.apply(&mut from);
+    let mut to: EndpointOptions = args.destination_access.options(authfile, tls_verify)?;
+    args.destination_places.apply(&mut to);
+    if let ImageName::Docker(docker) = &destination {
+        from.not_from = Some(docker.reference.repository().clone());
+    }
 
     for (given, flag, name) in [
         (&from.shared_blob_dir, "--src-shared-blob-dir", &source),
@@ -270,12 +248,6 @@ fn copy_options(args: &Args, session: &Session) -> anyhow::Result<CopyOptions> {
         (_, Some(MultiArch::IndexOnly)) => Instances::IndexOnly,
         (_, Some(MultiArch::System) | None) => Instances::System,
     };
-    options.format = args.format.map(|format| match format {
-        Format::Oci => ManifestFormat::Oci,
-        Format::V2s2 => ManifestFormat::V2s2,
-    });
-    options.remove_signatures = args.remove_signatures;
-    options.preserve_digests = args.preserve_digests;
     options.compression = layers.dest_compress_format.map(|format| match format {
         LayerFormat::Gzip => Compression::Gzip,
         LayerFormat::Zstd => Compression::Zstd,
@@ -290,20 +262,7 @@ fn copy_options(args: &Args, session: &Session) -> anyhow::Result<CopyOptions> {
     options.compression_level = layers.dest_compress_level;
     options.force_compression = layers.dest_force_compress_format;
     options.parallel = args.image_parallel_copies.and_then(NonZeroUsize::new);
-    CREATOR.clone_into(&mut options.creator);
-    if let Some(name) = &args.sign_by {
-        let passphrase = args
-            .sign_passphrase_file
-            .as_deref()
-            .map(|file| term::input::first_line(file, &session.interrupt))
-            .transpose()
-            .context("reading the passphrase")?;
-        let key = SigningKey::from_gnupg(None, name, passphrase.as_deref())
-            .with_context(|| format!("finding secret key {name}"))
-            .hint(|| "`gpg --list-secret-keys` shows the keys that can sign")?;
-        let key: Arc<dyn Signer + Send + Sync> = Arc::new(key);
-        options.signers.push(key);
-    }
+    args.shared.apply(&mut options, session)?;
     if let Some(name) = &args.sign_identity {
         let identity =
             Reference::parse(name).with_context(|| format!("parsing --sign-identity {name}"))?;
@@ -353,7 +312,7 @@ fn sink_options(
         Transport::Dir => layers.dest_compress,
         Transport::DockerArchive | Transport::Store => false,
     };
-    let idle = match (args.preserve_digests, compresses) {
+    let idle = match (args.shared.preserve_digests, compresses) {
         (true, _) => Some("--preserve-digests keeps the image as it is"),
         (_, false) => Some("the destination does not compress layers"),
         (false, true) => None,
@@ -367,13 +326,16 @@ fn sink_options(
             layers.dest_compress_level.is_some(),
             "--dest-compress-level",
         ),
-        (args.preserve_digests && args.format.is_some(), "--format"),
         (
-            args.preserve_digests && layers.dest_compress,
+            args.shared.preserve_digests && args.shared.format.is_some(),
+            "--format",
+        ),
+        (
+            args.shared.preserve_digests && layers.dest_compress,
             "--dest-compress",
         ),
         (
-            args.preserve_digests && layers.dest_decompress,
+            args.shared.preserve_digests && layers.dest_decompress,
             "--dest-decompress",
         ),
     ] {

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use image::{DeleteOptions, Deleted, ImageError, ImageName};
 use term::Explain as _;
 
-use crate::access::Access;
+use crate::access::{Access, Places};
 use crate::retry::Retry;
 use crate::session::Session;
 
@@ -56,13 +56,16 @@ pub(crate) struct Args {
     retry: Retry,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    places: Places,
 }
 
 pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
     let name = ImageName::parse(&args.image)
         .with_context(|| format!("invalid image name {}", args.image))
         .hint(|| "an image is named TRANSPORT:REST, e.g. docker://registry.example/app:1")?;
-    let access = args.access.options(None, session.global.tls_verify)?;
+    let mut access = args.access.options(None, session.global.tls_verify)?;
+    args.places.apply(&mut access);
     let how = DeleteOptions {
         tag_only: args.tag_only,
         if_only_tag: args.if_only_tag,

@@ -6,7 +6,7 @@ use oci::limits;
 use serde_json::{Value, json};
 use term::{Explain as _, Template};
 
-use crate::access::Access;
+use crate::access::{Access, Places};
 use crate::retry::Retry;
 use crate::session::Session;
 
@@ -53,6 +53,8 @@ pub(crate) struct Args {
     retry: Retry,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    places: Places,
 }
 
 /// What is going to be printed.
@@ -72,7 +74,8 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<()> {
         .filter(|format| !format.is_empty())
         .map(Template::parse)
         .transpose()?;
-    let access = args.access.options(None, session.global.tls_verify)?;
+    let mut access = args.access.options(None, session.global.tls_verify)?;
+    args.places.apply(&mut access);
     let output = args.retry.run(session, || {
         if !args.raw && !args.config {
             let seen = image::inspect(&session.context, &name, &access, !args.no_tags)?;

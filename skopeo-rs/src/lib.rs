@@ -1,4 +1,4 @@
-//! Looks at, copies, signs and verifies container images, wherever they are.
+//! Looks at, copies, syncs, deletes, signs and verifies container images, wherever they are.
 //!
 //! The command line, the standard output and the exit status are those of skopeo; where they
 //! differ on purpose, `docs/quirks/skopeo-rs.md` says so. This crate is grammar, one call into a
@@ -7,6 +7,7 @@
 
 mod access;
 mod copy;
+mod copy_flags;
 mod delete;
 mod duration;
 mod global;
@@ -19,6 +20,7 @@ mod retry;
 mod session;
 mod standalone_sign;
 mod standalone_verify;
+mod sync;
 mod unsupported;
 
 use std::process::ExitCode;
@@ -64,7 +66,7 @@ EXIT STATUS:
 SEE ALSO:
 storetool(1), ocitool(1), skopeo(1), containers-policy.json(5)";
 
-/// Look at, copy, sign and verify container images
+/// Look at, copy, sync, delete, sign and verify container images
 ///
 /// skopeo-rs works on images where they are: in registries, in directories, in archives and in
 /// the local store. It needs no daemon and, except for the local store, no privilege.
@@ -89,6 +91,7 @@ enum Verb {
     ManifestDigest(manifest_digest::Args),
     StandaloneSign(standalone_sign::Args),
     StandaloneVerify(standalone_verify::Args),
+    Sync(Box<sync::Args>),
 }
 
 /// The grammar, for manual pages and completions.
@@ -104,7 +107,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let writes_store = matches!(&cli.verb, Verb::Copy(args) if args.writes_store());
-    let session = Session::new(cli.global, interrupt, writes_store)?;
+    let mut session = Session::new(cli.global, interrupt, writes_store)?;
     let done = match cli.verb {
         Verb::Copy(args) => copy::run(*args, &session),
         Verb::Delete(args) => delete::run(args, &session),
@@ -115,6 +118,10 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
         Verb::ManifestDigest(args) => manifest_digest::run(&args, interrupt),
         Verb::StandaloneSign(args) => standalone_sign::run(&args, interrupt),
         Verb::StandaloneVerify(args) => standalone_verify::run(&args, interrupt),
+        Verb::Sync(args) => {
+            session.context.client.max_connections_per_host = args.connections();
+            sync::run(&args, &session)
+        }
     };
     for warning in session.context.warnings() {
         session.warn(&warning);

@@ -2,15 +2,20 @@
 
 use anyhow::bail;
 
-/// Flags that `copy` refuses.
+/// Flags about encryption.
 #[derive(Debug, Default, clap::Args)]
-pub(crate) struct Unsupported {
+pub(crate) struct Encryption {
     #[arg(long, hide = true, value_name = "PROTOCOL:KEY")]
     encryption_key: Vec<String>,
     #[arg(long, hide = true, value_name = "KEY[:PASSPHRASE]")]
     decryption_key: Vec<String>,
     #[arg(long, hide = true, value_name = "N", allow_hyphen_values = true)]
     encrypt_layer: Vec<String>,
+}
+
+/// Flags about signatures.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Sigstore {
     #[arg(long, hide = true, value_name = "FILE")]
     sign_by_sigstore: Vec<String>,
     #[arg(long, hide = true, value_name = "FILE")]
@@ -19,41 +24,47 @@ pub(crate) struct Unsupported {
     sign_by_sq_fingerprint: Vec<String>,
 }
 
-impl Unsupported {
+impl Encryption {
     /// Fails when one of them was given.
     pub(crate) fn refuse(&self) -> anyhow::Result<()> {
-        for (given, flag, what) in [
-            (
-                &self.encryption_key,
-                "--encryption-key",
-                "encrypting layers",
-            ),
-            (
-                &self.decryption_key,
-                "--decryption-key",
-                "decrypting layers",
-            ),
-            (&self.encrypt_layer, "--encrypt-layer", "encrypting layers"),
-            (
-                &self.sign_by_sigstore,
-                "--sign-by-sigstore",
-                "signing with sigstore",
-            ),
-            (
-                &self.sign_by_sigstore_private_key,
-                "--sign-by-sigstore-private-key",
-                "signing with sigstore",
-            ),
-            (
-                &self.sign_by_sq_fingerprint,
-                "--sign-by-sq-fingerprint",
-                "signing with the keys of sq",
-            ),
-        ] {
-            if !given.is_empty() {
-                bail!("{flag}: {what} is not supported yet");
-            }
-        }
-        Ok(())
+        refuse(
+            &self.encryption_key,
+            "--encryption-key",
+            "encrypting layers",
+        )?;
+        refuse(
+            &self.decryption_key,
+            "--decryption-key",
+            "decrypting layers",
+        )?;
+        refuse(&self.encrypt_layer, "--encrypt-layer", "encrypting layers")
     }
+}
+
+impl Sigstore {
+    /// Fails when one of them was given.
+    pub(crate) fn refuse(&self) -> anyhow::Result<()> {
+        refuse(
+            &self.sign_by_sigstore,
+            "--sign-by-sigstore",
+            "signing with sigstore",
+        )?;
+        refuse(
+            &self.sign_by_sigstore_private_key,
+            "--sign-by-sigstore-private-key",
+            "signing with sigstore",
+        )?;
+        refuse(
+            &self.sign_by_sq_fingerprint,
+            "--sign-by-sq-fingerprint",
+            "signing with the keys of sq",
+        )
+    }
+}
+
+fn refuse(given: &[String], flag: &str, what: &str) -> anyhow::Result<()> {
+    if !given.is_empty() {
+        bail!("{flag}: {what} is not supported yet");
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@
 //! | [`tarball`] | tar archives, also those that no writer makes |
 //! | [`walk`] | the tree below a directory as lstat, xattrs and bytes show it |
 //! | [`disk`] | small file systems on a loop device, made for one test |
+//! | [`tap`] | a wire tap before a registry: counts, and spoils chosen answers |
 //! | [`faults`] | killing and failing at a chosen system call; power cuts |
 //!
 //! A test that needs root or a feature of the kernel calls [`need`] first: where that is missing, it
@@ -26,6 +27,7 @@ pub mod faults;
 pub mod layout;
 pub mod programs;
 pub mod registry;
+pub mod tap;
 pub mod tarball;
 pub mod walk;
 

@@ -25,6 +25,7 @@ pub mod policy_path;
 mod read;
 pub mod registries;
 mod secret;
+pub mod sync_file;
 
 pub use environment::Environment;
 pub use error::ConfigError;

@@ -7,11 +7,13 @@ use config::Environment;
 use config::auth::Credential;
 use config::lookaside::Lookaside;
 use config::registries::Registries;
+use oci::Repository;
 use oci::platform::PlatformWanted;
 use registry::{Client, ClientOptions};
 use storage::{Store, StoreOptions};
 
 use crate::error::ImageError;
+use crate::transport::pushed::Pushed;
 
 /// What every image of one command shares.
 pub struct Context {
@@ -29,6 +31,8 @@ pub struct Context {
     pub store: Option<StoreOptions>,
     /// How the registry client behaves.
     pub client: ClientOptions,
+    /// What is known of the repositories that are written to.
+    pub(crate) pushed: Pushed,
     shared: Mutex<Shared>,
 }
 
@@ -51,6 +55,8 @@ pub struct EndpointOptions {
     pub tls_verify: Option<bool>,
     /// Blobs of `oci:` layouts lie here, shared by several layouts.
     pub shared_blob_dir: Option<PathBuf>,
+    /// A mirror that is not read from: the place that is written to.
+    pub not_from: Option<Repository>,
 }
 
 impl Context {
@@ -65,6 +71,7 @@ impl Context {
             tmpdir: PathBuf::from("/var/tmp"),
             store: None,
             client: ClientOptions::default(),
+            pushed: Pushed::default(),
             shared: Mutex::default(),
         }
     }

@@ -9,6 +9,7 @@ use registry::RegistryError;
 
 use crate::blob::BlobError;
 use crate::name::{NameError, Transport};
+use crate::sync::FilterError;
 
 /// Why an image could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -249,6 +250,17 @@ pub enum ImageError {
         /// Diff ids in the configuration.
         diff_ids: usize,
     },
+    /// A filter of tags is none.
+    #[error("filtering tags")]
+    Filter(#[source] Box<FilterError>),
+    /// When an image was made could not be found out.
+    #[error("reading the age of {name}")]
+    Age {
+        /// The image.
+        name: String,
+        /// Why.
+        source: Box<crate::copy::CopyError>,
+    },
     /// Other tags point to the image that is to be deleted.
     #[error("{name}: {digest} has other tags, too: {tags}")]
     OtherTags {
@@ -286,6 +298,12 @@ pub enum ImageError {
 impl From<BlobError> for ImageError {
     fn from(error: BlobError) -> Self {
         Self::Blob(Box::new(error))
+    }
+}
+
+impl From<FilterError> for ImageError {
+    fn from(error: FilterError) -> Self {
+        Self::Filter(Box::new(error))
     }
 }
 

@@ -15,6 +15,8 @@
 //! | [`inspect`](mod@inspect) | what `inspect` prints, as values |
 //! | [`delete`](mod@delete) | images removed from where they are |
 //! | [`login`] | whether a registry takes a credential |
+//! | [`sync`] | many images at once: listed, filtered, compared, pruned |
+//! | [`parallel`] | the same work for many things, results in order |
 //! | [`tags`] | tag lists of repositories and archives |
 //! | [`blob`] | content checked against its digest while it is read |
 //! | `files` | files of layouts, opened without following anything |
@@ -35,10 +37,12 @@ mod files;
 pub mod inspect;
 pub mod login;
 pub mod name;
+pub mod parallel;
 mod pipe;
 pub mod progress;
 pub mod sink;
 pub mod source;
+pub mod sync;
 pub mod tags;
 mod transport;
 

@@ -122,6 +122,20 @@ impl Endpoint {
             .run(self.session.head_manifest(repo, which))
     }
 
+    /// Like [`Self::head_manifest`], but waits no longer than [`crate::Timeouts::elsewhere`].
+    ///
+    /// # Errors
+    /// As [`Self::head_manifest`].
+    pub fn head_manifest_in_time(
+        &self,
+        repo: &str,
+        which: &TagOrDigest,
+    ) -> Result<Option<ManifestHead>> {
+        let session = &self.session;
+        let head = session.in_time(repo, which, session.head_manifest(repo, which));
+        session.inner.blocking.run(head)
+    }
+
     /// Stores a manifest, exactly these bytes, and returns their digest.
     ///
     /// # Errors

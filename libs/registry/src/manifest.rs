@@ -119,8 +119,19 @@ impl Session {
         repo: &str,
         which: &TagOrDigest,
     ) -> Result<(Vec<u8>, Option<MediaType>)> {
+        self.in_time(repo, which, self.manifest_bytes(repo, which))
+            .await
+    }
+
+    /// Waits for an answer no longer than one that may be had elsewhere is worth.
+    pub(crate) async fn in_time<T>(
+        &self,
+        repo: &str,
+        which: &TagOrDigest,
+        answer: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let after = self.inner.options.timeouts.elsewhere;
-        tokio::time::timeout(after, self.manifest_bytes(repo, which))
+        tokio::time::timeout(after, answer)
             .await
             .map_err(|_| RegistryError::Timeout {
                 method: Method::GET,

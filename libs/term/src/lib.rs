@@ -19,7 +19,7 @@
 //! | [`size`] | sizes for people |
 //! | [`prompt`] | questions at the terminal, passwords among them |
 //! | [`progress`] | how progress is shown, and the plain and JSON writers |
-//! | `copy` | the progress of a copy, on a terminal or as lines |
+//! | `copy`, `sync` | the progress of a copy, or of many: on a terminal, as lines or objects |
 //! | [`man`], [`completions`] | pages and shell completions made from the grammar |
 #![forbid(unsafe_code)]
 
@@ -38,6 +38,8 @@ pub mod progress;
 pub mod prompt;
 pub mod size;
 pub mod stdout;
+#[cfg(feature = "copy")]
+pub mod sync;
 pub mod table;
 pub mod template;
 

@@ -656,6 +656,85 @@ fn copies_are_signed_and_signatures_left_behind() {
 }
 
 #[test]
+fn a_sync_signs() {
+    let Some(world) = World::new() else { return };
+    let key = "Key-Type: RSA\nKey-Length: 2048\nName-Email: signer@example\nPassphrase: open sesame\n%commit\n";
+    fs::write(world.path("key"), key).unwrap();
+    let make = [
+        "--batch",
+        "--pinentry-mode",
+        "loopback",
+        "--gen-key",
+        "{D}/key",
+    ];
+    assert!(world.run("gpg", &make).status.success());
+    fs::write(world.path("passphrase"), "open sesame\n").unwrap();
+    let signer = [
+        "--sign-by",
+        "signer@example",
+        "--sign-passphrase-file",
+        "{D}/passphrase",
+    ];
+    for program in [THEIRS, OURS] {
+        let to = format!("{{D}}/{}", program.rsplit('/').next().unwrap());
+        // A name that a signature can be over: a directory has none.
+        let plain = [
+            "sync",
+            "--src-tls-verify=false",
+            "--src",
+            "docker",
+            "--dest",
+            "dir",
+        ];
+        let synced = world.run(
+            program,
+            &[&plain[..], &signer[..], &["{R}/one:1", &to]].concat(),
+        );
+        assert_eq!(synced.status.code(), Some(1), "{}", text(&synced.stderr));
+    }
+    fs::create_dir_all(world.path("registries.d")).unwrap();
+    let lookaside = world.fill("default-docker: {lookaside: 'file://{D}/lookaside'}\n");
+    fs::write(world.path("registries.d/default.yaml"), lookaside).unwrap();
+    let public = world.run("gpg", &["--export", "signer@example"]);
+    fs::write(world.path("signer.gpg"), public.stdout).unwrap();
+    let policy =
+        r#"{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"{D}/signer.gpg"}]}"#;
+    fs::write(world.path("signed.json"), world.fill(policy)).unwrap();
+    let place = ["--registries.d", "{D}/registries.d"];
+    let plain = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+    let ends = [
+        "--src",
+        "docker",
+        "--dest",
+        "docker",
+        "{R}/one",
+        "{R}/signed",
+    ];
+    let sync = ["--insecure-policy", "sync"];
+    // What is there already is signed, too.
+    ok(
+        &world,
+        &[&place[..], &sync[..], &plain[..], &ends[..]].concat(),
+    );
+    ok(
+        &world,
+        &[&place[..], &sync[..], &plain[..], &signer[..], &ends[..]].concat(),
+    );
+    let strict = [
+        "--policy",
+        "{D}/signed.json",
+        "copy",
+        "--src-tls-verify=false",
+    ];
+    let from = ["docker://{R}/signed/one:latest", "dir:{D}/verified"];
+    for program in [THEIRS, OURS] {
+        let verified = world.run(program, &[&place[..], &strict[..], &from[..]].concat());
+        assert!(verified.status.success(), "{}", text(&verified.stderr));
+    }
+    let _ = world.run("gpgconf", &["--kill", "all"]);
+}
+
+#[test]
 fn the_store_is_a_place_like_others() {
     let Some(world) = World::new() else { return };
     ok(&world, &["copy", "oci:{D}/layout:one", "store:app:1"]);

@@ -44,6 +44,7 @@ fn flags_are_those_of_the_original() {
         "copy",
         "list-tags",
         "delete",
+        "sync",
         "login",
         "logout",
         "manifest-digest",

@@ -27,7 +27,7 @@ fn guarded(world: &World) -> Guarded {
     let htpasswd = Command::new("htpasswd")
         .args(["-Bbn", "user", "pass:word"])
         .output()
-        .expect("htpasswd is installed");
+        .unwrap();
     fs::write(dir.join("htpasswd"), htpasswd.stdout).unwrap();
     let auth = format!(
         "auth: {{htpasswd: {{realm: r, path: {}}}}}\n",
@@ -200,6 +200,33 @@ fn a_login_is_kept_where_it_is_asked_to() {
 }
 
 #[test]
+fn a_sync_logs_in() {
+    let Some(world) = World::new() else { return };
+    let registry = guarded(&world);
+    let host = registry.host.as_str();
+    let user = ["-u", "user", "-p", "pass:word", host];
+    let login = ["login", "--tls-verify=false", "--authfile", "{D}/mine.json"];
+    assert!(
+        world
+            .run(OURS, &[&login[..], &user[..]].concat())
+            .status
+            .success()
+    );
+    let plain = ["sync", "--src-tls-verify=false", "--dest-tls-verify=false"];
+    let to = format!("{host}/mirror");
+    let ends = ["--src", "docker", "--dest", "docker", "{R}/one", &to];
+    for (name, program) in BOTH {
+        let anonymous = world.run(program, &[&plain[..], &ends[..]].concat());
+        assert_eq!(anonymous.status.code(), Some(1), "{name}");
+        let with = ["--authfile", "{D}/mine.json"];
+        world.ok(program, &[&plain[..], &with[..], &ends[..]].concat());
+        let wrong = ["--authfile", "{D}/mine.json", "--dest-creds", "user:wrong"];
+        let denied = world.run(program, &[&plain[..], &wrong[..], &ends[..]].concat());
+        assert_eq!(denied.status.code(), Some(1), "{name}");
+    }
+}
+
+#[test]
 fn a_helper_keeps_a_login() {
     let Some(world) = World::new() else { return };
     let registry = guarded(&world);
@@ -308,7 +335,7 @@ fn the_terminal_is_asked() {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("script is installed");
+        .unwrap();
     let mut stdin = script.stdin.take().unwrap();
     // What is typed before the terminal falls silent is echoed and thrown away.
     stdin.write_all(b"user\n").unwrap();

@@ -17,6 +17,7 @@ mod login;
 mod mirrors;
 mod schema1;
 mod signatures;
+mod sync;
 mod tls;
 
 use std::fs;

@@ -21,8 +21,8 @@ pub(super) struct Cell {
     pub(super) refused: bool,
 }
 
-/// The struct of the flags that a program knows and refuses.
-const REFUSED: &str = "Unsupported";
+/// The structs of the flags that a program knows and refuses.
+const REFUSED: [&str; 2] = ["Encryption", "Sigstore"];
 
 /// The struct of a verb's own flags, which all verbs call so.
 const OWN: &str = "Args";
@@ -128,7 +128,7 @@ pub(super) fn cells() -> Cells {
                     .or_default();
                 cell.verbs.extend(last_word(verb));
                 cell.spellings.extend(spellings(arg));
-                cell.refused = structure.is_some_and(|(name, _)| name == REFUSED);
+                cell.refused = structure.is_some_and(|(name, _)| REFUSED.contains(&name.as_str()));
             }
         }
     }

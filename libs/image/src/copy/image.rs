@@ -63,10 +63,10 @@ impl Engine<'_> {
         if !is_instance {
             self.check_demanded(trusted.manifest())?;
         }
-        self.progress.note(Note::GettingSignatures);
         let signatures = if self.options.remove_signatures {
             Vec::new()
         } else {
+            self.progress.note(Note::GettingSignatures);
             signatures
         };
         self.check_signatures(!signatures.is_empty(), Note::CheckingSignatureSupport)?;

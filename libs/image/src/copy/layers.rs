@@ -115,7 +115,7 @@ impl Engine<'_> {
         stop: &AtomicBool,
     ) -> Result<CopiedLayer, ImageError> {
         if self.progress.cancelled() {
-            return Err(ImageError::Stream(std::io::Error::other(Stopped)));
+            return Err(stopped_error());
         }
         self.progress.note(Note::CopyingBlob {
             digest: layer.digest,
@@ -131,6 +131,11 @@ impl Engine<'_> {
             self.progress.layer_done(place, LayerOutcome::Exists);
             return Ok(kept);
         }
+        let stopped = || stop.load(Ordering::Relaxed) || self.progress.cancelled();
+        let place_to_move = match &self.options.limit {
+            Some(limit) => Some(limit.take(stopped).ok_or_else(stopped_error)?),
+            None => None,
+        };
         let blob = self.source.blob(layer)?;
         let mut meter = Meter::new(blob, place, self.progress, stop);
         let mut start = vec![0; DETECT_BYTES];
@@ -179,6 +184,7 @@ impl Engine<'_> {
                 .map_err(|Failed(error)| error)?
             }
         };
+        drop(place_to_move);
         let (digest, size) = (copied.digest, copied.size);
         self.progress
             .layer_done(place, LayerOutcome::Copied { digest, size });
@@ -212,6 +218,10 @@ impl Engine<'_> {
             },
         }
     }
+}
+
+fn stopped_error() -> ImageError {
+    ImageError::Stream(Error::other(Stopped))
 }
 
 /// Carries the error of a sink through [`compressed`], which has errors of its own.

@@ -10,7 +10,9 @@ use crate::sink::NewManifest;
 impl Engine<'_> {
     /// Copies the list that the source's top manifest is.
     pub(super) fn copy_list(&self, list: &Index) -> Result<CopyReport, CopyError> {
-        self.progress.note(Note::GettingListSignatures);
+        if !self.options.remove_signatures {
+            self.progress.note(Note::GettingListSignatures);
+        }
         // The policy judges a list by its instances; where none is copied nothing else is judged.
         let alone = self.options.instances == Instances::IndexOnly || list.manifests.is_empty();
         let signatures = if self.options.remove_signatures && !alone {

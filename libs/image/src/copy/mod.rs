@@ -8,6 +8,7 @@
 
 mod image;
 mod layers;
+mod limit;
 mod list;
 mod schema1;
 mod stream;
@@ -28,6 +29,9 @@ use crate::error::ImageError;
 use crate::progress::Progress;
 use crate::sink::{ImageSink, Stored};
 use crate::source::ImageSource;
+
+pub use limit::Limit;
+pub(crate) use stream::Stopped;
 
 /// How many layers move at once unless told otherwise; the original's number.
 pub const PARALLEL_LAYERS: usize = 6;
@@ -96,6 +100,8 @@ pub struct CopyOptions {
     pub creator: String,
     /// How many layers move at once; `None` is [`PARALLEL_LAYERS`].
     pub parallel: Option<NonZeroUsize>,
+    /// How many layers move at once in all copies that have the same value here.
+    pub limit: Option<Arc<Limit>>,
     /// Do nothing when the destination's manifest is the one that would be written.
     pub skip_present: bool,
     /// Reads the key files that the policy names.
@@ -119,6 +125,7 @@ impl CopyOptions {
             sign_identity: None,
             creator: String::new(),
             parallel: None,
+            limit: None,
             skip_present: false,
             keys: Arc::new(FsKeys),
             now,

@@ -16,7 +16,8 @@ use crate::error::ImageError;
 use crate::files::{Draft, Root, create_directories, remove_if_any, sync_directory};
 use crate::name::ImageName;
 use crate::sink::{Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
-use crate::transport::dir_source::{blob_name, manifest_name, signature_name};
+use crate::source::ImageSource;
+use crate::transport::dir_source::{DirSource, blob_name, manifest_name, signature_name};
 use crate::transport::signatures;
 
 const VERSION: &str = "Directory Transport Version: 1.1\n";
@@ -94,7 +95,8 @@ fn is_draft(entry: &fs::DirEntry) -> bool {
     name.as_encoded_bytes().starts_with(DRAFT.as_bytes())
 }
 
-fn is_image_directory(path: &Path) -> Result<bool, ImageError> {
+/// Tells whether a directory holds a `dir:` image, or was made for one.
+pub(crate) fn is_image_directory(path: &Path) -> Result<bool, ImageError> {
     let path = path.join("version");
     match fs::read(&path) {
         Ok(version) => Ok([VERSION, VERSION_OTHER_DIGESTS]
@@ -120,6 +122,12 @@ impl ImageSink for DirSink {
 
     fn supports_signatures(&self) -> Result<(), ImageError> {
         Ok(())
+    }
+
+    fn present(&self) -> Result<Option<Digest>, ImageError> {
+        // What is broken is written anew.
+        let manifest = DirSource::open(&self.path).and_then(|source| source.manifest(None));
+        Ok(manifest.ok().map(|manifest| *manifest.digest()))
     }
 
     fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, ImageError> {

@@ -27,16 +27,58 @@ pub(crate) struct Remote {
     pub(crate) name: String,
 }
 
-/// Returns the registry itself, and the mirrors to try before it.
-pub(crate) fn places(
+/// Asks the places of `reference` one after another, the mirrors first and the registry itself last,
+/// and returns the first that answers. `ask` is told whether to have all patience: the last place
+/// that can be asked gets it.
+pub(crate) fn first_place<T>(
     reference: &Reference,
     context: &Context,
-) -> Result<(Place, Vec<Place>), ImageError> {
+    options: &EndpointOptions,
+    ask: impl Fn(&Remote, bool) -> Result<T, ImageError>,
+) -> Result<(Place, Remote, T), ImageError> {
     let resolved = context
         .registries
         .resolve(reference)
-        .map_err(|e| config_failed(reference, e))?;
-    Ok((resolved.primary, resolved.mirrors))
+        .map_err(|error| config_failed(reference, error))?;
+    let primary = resolved.primary;
+    let mut mirrors = resolved.mirrors;
+    // What is written to is no place to read it from.
+    mirrors.retain(|mirror| options.not_from.as_ref() != Some(&mirror.repository));
+    let try_at = |place: &Place, patience| {
+        let remote = remote(reference, place, context, options)?;
+        let answer = ask(&remote, patience)?;
+        Ok((remote, answer))
+    };
+    let mut failures = Vec::new();
+    for (place, left) in mirrors.iter().zip((0..mirrors.len()).rev()) {
+        match try_at(place, left == 0 && primary.blocked) {
+            Ok((remote, answer)) => return Ok((place.clone(), remote, answer)),
+            Err(error) => failures.push(format!("{}: {}", place.repository, why(&error))),
+        }
+    }
+    match try_at(&primary, true) {
+        Ok((remote, answer)) => Ok((primary, remote, answer)),
+        Err(error) if failures.is_empty() => Err(error),
+        Err(error) => Err(ImageError::Mirrors {
+            mirrors: failures.join("; "),
+            source: Box::new(error),
+        }),
+    }
+}
+
+/// Tells how a mirror failed; the image, which is the same for all, is left out.
+fn why(error: &ImageError) -> String {
+    let error: &dyn std::error::Error = match error {
+        ImageError::Registry { source, .. } => source,
+        error => error,
+    };
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text = format!("{text}: {error}");
+        next = error.source();
+    }
+    text
 }
 
 /// Makes ready to ask one of the places of `reference`.

@@ -6,22 +6,24 @@
 //! tag when the signatures are stored: registries that keep them take none for a manifest that
 //! they lack.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oci::{Descriptor, Digest, MediaType, limits};
-use registry::{Mount, RegistryError, TagOrDigest, Upload, UploadSession};
+use registry::{Cancel, Mount, RegistryError, TagOrDigest, Upload, UploadSession};
 use signing::{Signature, lookaside};
 
 use crate::context::{Context, EndpointOptions};
+use crate::copy::Stopped;
 use crate::error::ImageError;
-use crate::files::{Draft, create_directories, remove_if_any, sync_directory};
+use crate::files::{Draft, Root, create_directories, remove_if_any, sync_directory};
 use crate::name::{DockerName, ImageName};
 use crate::sink::{Again, Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
 use crate::transport::docker_endpoint::{Remote, remote};
 use crate::transport::oci_archive_sink::hash_to_spool;
+use crate::transport::pushed::{Blobs, Claim, Found};
 use crate::transport::signatures;
 
 const MANIFEST_TYPES: &[MediaType] = &[
@@ -41,13 +43,16 @@ pub(crate) struct DockerSink {
     /// Where signatures go when the registry does not keep them: a directory, or none.
     lookaside: Option<String>,
     mount_from: Option<String>,
+    cancel: Cancel,
+    /// What is known of the repository.
+    blobs: Arc<Blobs>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Blobs that are known to be in the repository.
-    there: BTreeSet<Digest>,
+    /// Blobs that we are to bring.
+    claims: BTreeMap<Digest, Claim>,
     /// Uploads that the registry began when it was asked to mount.
     begun: BTreeMap<Digest, UploadSession>,
 }
@@ -61,9 +66,14 @@ impl DockerSink {
         options: &SinkOptions,
     ) -> Result<Self, ImageError> {
         let place = context.registries.own(&docker.reference);
+        let remote = remote(&docker.reference, &place, context, endpoint)?;
         Ok(Self {
             name: ImageName::Docker(docker.clone()),
-            remote: remote(&docker.reference, &place, context, endpoint)?,
+            blobs: context
+                .pushed
+                .repository(remote.endpoint.host(), &remote.path),
+            cancel: context.client.cancel.clone(),
+            remote,
             docker: docker.clone(),
             tmpdir: context.tmpdir.clone(),
             precompute: options.precompute_digests,
@@ -85,20 +95,38 @@ impl DockerSink {
         }
     }
 
+    /// Tells whether a blob is there. When it is not, others wait until we brought it, or gave up.
     fn is_there(&self, digest: &Digest, size: u64) -> Result<bool, ImageError> {
-        if self.state().there.contains(digest) {
-            return Ok(true);
+        if self.state().claims.contains_key(digest) {
+            return Ok(false);
         }
+        let claim = match self
+            .blobs
+            .claim(*digest, size, || self.cancel.is_cancelled())
+        {
+            Found::There => return Ok(true),
+            Found::Ours(claim) => claim,
+            Found::Stopped => return Err(ImageError::Stream(std::io::Error::other(Stopped))),
+        };
         let found = self
             .remote
             .endpoint
             .head_blob(&self.remote.path, digest)
             .map_err(|source| self.failed("looking for a blob of", source))?;
         let there = found == Some(size);
-        if there {
-            self.state().there.insert(*digest);
+        match there {
+            true => claim.done(size),
+            false => drop(self.state().claims.insert(*digest, claim)),
         }
         Ok(there)
+    }
+
+    /// Notes that a blob is there now, which others may wait for.
+    fn note(&self, digest: Digest, size: u64) {
+        match self.state().claims.remove(&digest) {
+            Some(claim) => claim.done(size),
+            None => self.blobs.note(digest, size),
+        }
     }
 
     /// Sends a blob, with the upload that was `begun` for it if there is one.
@@ -125,7 +153,7 @@ impl DockerSink {
             (_, known) => upload.push(&mut body, known, Upload::Auto),
         }
         .map_err(failed)?;
-        self.state().there.insert(digest);
+        self.note(digest, size);
         Ok((digest, size))
     }
 
@@ -161,8 +189,15 @@ impl DockerSink {
         let base = self.lookaside_directory()?;
         let repository = self.docker.reference.repository();
         let path = |n| lookaside::signature_path(repository, &manifest.digest, n);
+        let folder = base.join(lookaside::folder_path(repository, &manifest.digest));
+        create_directories(&folder)?;
+        // Who signs another tag of the same image keeps ours, and we keep theirs.
+        let root = Root::open(&folder)?;
+        let _lock = root.lock()?;
+        let mut all = signatures::of_other_names(&self.name, &root, simple)?;
+        all.extend(signatures::to_stored(&self.name, manifest.signatures)?);
         let mut number = 1;
-        for bytes in signatures::to_stored(&self.name, manifest.signatures)? {
+        for bytes in all {
             let Some(path) = path(number) else {
                 return Err(ImageError::TooManySignatures {
                     name: self.name.to_string(),
@@ -285,7 +320,7 @@ impl ImageSink for DockerSink {
             .mount_or_begin(&self.remote.path, &digest, from)
         {
             Ok(Mount::Mounted) => {
-                self.state().there.insert(digest);
+                self.note(digest, descriptor.size);
                 Ok(true)
             }
             Ok(Mount::Upload(upload)) => {
@@ -303,8 +338,12 @@ impl ImageSink for DockerSink {
         // taken: it holds a connection.
         let begun = self.state().begun.remove(&blob.source.digest);
         if blob.known.is_some() || !self.precompute {
-            return self.push(blob.reader, blob.again, blob.known, begun);
+            let pushed = self.push(blob.reader, blob.again, blob.known, begun);
+            // Whoever waits for the blob as the source has it must bring it.
+            drop(self.state().claims.remove(&blob.source.digest));
+            return pushed;
         }
+        drop(self.state().claims.remove(&blob.source.digest));
         let (file, digest, size) = hash_to_spool(blob.reader, &self.tmpdir)?;
         if self.is_there(&digest, size)? {
             return Ok((digest, size));
@@ -316,7 +355,9 @@ impl ImageSink for DockerSink {
     fn put_config(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), ImageError> {
         if !self.is_there(&descriptor.digest, descriptor.size)? {
             let known = (descriptor.digest, bytes.len() as u64);
-            self.push(bytes, None, Some(known), None)?;
+            let pushed = self.push(bytes, None, Some(known), None);
+            drop(self.state().claims.remove(&descriptor.digest));
+            pushed?;
         }
         Ok(())
     }

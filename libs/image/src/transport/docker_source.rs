@@ -2,16 +2,15 @@
 
 use std::io::Read;
 
-use config::registries::Endpoint as Place;
-use oci::{Descriptor, Digest, MediaType, RawManifest, Reference};
-use registry::{Endpoint, RegistryError, TagOrDigest};
+use oci::{Descriptor, Digest, MediaType, RawManifest};
+use registry::{Endpoint, TagOrDigest};
 use signing::Signature;
 
 use crate::context::{Context, EndpointOptions};
 use crate::error::ImageError;
 use crate::name::{DockerName, ImageName};
 use crate::source::ImageSource;
-use crate::transport::docker_endpoint::{Remote, Signatures, places, remote, wanted};
+use crate::transport::docker_endpoint::{Remote, Signatures, first_place, wanted};
 
 /// An image in a registry. The tag was resolved when it was opened; everything after goes by
 /// digest and to the mirror that had it.
@@ -40,45 +39,23 @@ impl DockerSource {
         }
         let reference = &docker.reference;
         let which = wanted(reference);
-        let (primary, mirrors) = places(reference, context)?;
-        let mut failures = Vec::new();
-        for (place, left) in mirrors.iter().zip((0..mirrors.len()).rev()) {
-            // The last place that can be asked is asked with all patience.
-            let ask = match left == 0 && primary.blocked {
-                true => Endpoint::manifest_bytes,
-                false => Endpoint::manifest_bytes_in_time,
-            };
-            let got = remote(reference, place, context, options)
-                .and_then(|remote| fetch(remote, &which, &name, ask));
-            match got {
-                Ok(got) => return Self::with(name, reference, place, got, (context, options)),
-                Err(error) => failures.push(format!("{}: {}", place.repository, why(&error))),
-            }
-        }
-        let got = remote(reference, &primary, context, options)
-            .and_then(|remote| fetch(remote, &which, &name, Endpoint::manifest_bytes));
-        match got {
-            Ok(got) => Self::with(name, reference, &primary, got, (context, options)),
-            Err(error) if failures.is_empty() => Err(error),
-            Err(error) => Err(ImageError::Mirrors {
-                mirrors: failures.join("; "),
-                source: Box::new(error),
-            }),
-        }
-    }
-
-    fn with(
-        name: ImageName,
-        reference: &Reference,
-        place: &Place,
-        (remote, bytes, media_type): Fetched,
-        (context, options): (&Context, &EndpointOptions),
-    ) -> Result<Self, ImageError> {
+        let (place, remote, (bytes, media_type)) =
+            first_place(reference, context, options, |remote, patience| {
+                let ask = match patience {
+                    true => Endpoint::manifest_bytes,
+                    false => Endpoint::manifest_bytes_in_time,
+                };
+                ask(&remote.endpoint, &remote.path, &which).map_err(|source| ImageError::Registry {
+                    act: "reading manifest of",
+                    name: name.to_string(),
+                    source: Box::new(source),
+                })
+            })?;
         let top = match reference.digest() {
             Some(digest) => *digest,
             None => digest_of(&bytes, media_type.as_ref()),
         };
-        let signatures = Signatures::of(reference, place, &remote, context, options)?;
+        let signatures = Signatures::of(reference, &place, &remote, context, options)?;
         Ok(Self {
             name,
             remote,
@@ -102,39 +79,6 @@ impl DockerSource {
 pub(crate) fn digest_of(bytes: &[u8], media_type: Option<&MediaType>) -> Digest {
     RawManifest::parse(bytes.to_vec(), media_type)
         .map_or_else(|_| Digest::sha256(bytes), |manifest| *manifest.digest())
-}
-
-type Manifest = (Vec<u8>, Option<MediaType>);
-type Fetched = (Remote, Vec<u8>, Option<MediaType>);
-
-fn fetch(
-    remote: Remote,
-    which: &TagOrDigest,
-    name: &ImageName,
-    ask: impl FnOnce(&Endpoint, &str, &TagOrDigest) -> Result<Manifest, RegistryError>,
-) -> Result<Fetched, ImageError> {
-    let (bytes, media_type) =
-        ask(&remote.endpoint, &remote.path, which).map_err(|source| ImageError::Registry {
-            act: "reading manifest of",
-            name: name.to_string(),
-            source: Box::new(source),
-        })?;
-    Ok((remote, bytes, media_type))
-}
-
-/// Tells how a mirror failed; the image, which is the same for all, is left out.
-fn why(error: &ImageError) -> String {
-    let error: &dyn std::error::Error = match error {
-        ImageError::Registry { source, .. } => source,
-        error => error,
-    };
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
 }
 
 impl ImageSource for DockerSource {

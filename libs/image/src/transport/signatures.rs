@@ -7,9 +7,10 @@
 //! ```
 
 use oci::{Digest, limits};
-use signing::Signature;
+use signing::{Signature, simple};
 
 use crate::error::ImageError;
+use crate::files::Root;
 
 /// Reads signatures one after another, within the limits of count and bytes.
 pub(crate) fn read_numbered(
@@ -63,6 +64,31 @@ pub(crate) fn to_stored(
                 })
         })
         .collect()
+}
+
+/// Reads the signatures in a folder that are over other names than all of `new`: an image that gets
+/// a second tag keeps what was signed of the first. Nobody has verified what they say.
+pub(crate) fn of_other_names(
+    name: &impl ToString,
+    folder: &Root,
+    new: &[Vec<u8>],
+) -> Result<Vec<Vec<u8>>, ImageError> {
+    let named = |bytes: &[u8]| Some(simple::untrusted(bytes).ok()?.payload.docker_reference);
+    let names: Vec<Option<String>> = new.iter().map(|bytes| named(bytes)).collect();
+    let there = read_numbered(name, |number| {
+        folder.read_if_any(&format!("signature-{number}"), limits::SIGNATURE_BYTES)
+    })?;
+    let other: Vec<Signature> = there
+        .into_iter()
+        .filter(|signature| match signature {
+            Signature::Simple(bytes) => {
+                let name = named(bytes);
+                name.is_some() && !names.contains(&name)
+            }
+            _ => true,
+        })
+        .collect();
+    to_stored(name, &other)
 }
 
 /// Returns where an OCI layout of ours keeps the signatures of a manifest.
