@@ -43,7 +43,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -s h -l help -d 'Print
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -s V -l version -d 'Print version'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "copy" -d 'Copy an image from one place to another'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "delete" -d 'Delete an image'
-complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "inspect" -d 'Show what an image is, without copying it'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "inspect" -d 'Show what images are, without copying them'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "login" -d 'Log in to a registry'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "logout" -d 'Log out of a registry'
@@ -153,6 +153,9 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l insecure-
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l require-signed -d 'Refuse images for which the policy demands no signature'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -s f -l format -d 'Print by this Go template' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l manifest-digest -d 'Compute the digest of the manifest by this algorithm (default: that of the configuration\'s)' -r -f -a "sha256\t''
+sha512\t''"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l jobs -d 'Look at so many images at once' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
@@ -177,6 +180,8 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l user-age
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l raw -d 'Print the manifest (the configuration with --config) byte for byte'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l config -d 'Print the configuration of the image'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -s n -l no-tags -d 'Do not list the tags of the repository, which saves requests'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l long -d 'Print more than the original: sizes, annotations, variant, author'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l all-platforms -d 'Print every instance of a list'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l no-creds -d 'Be nobody, even when the credential file knows somebody'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l debug -d 'Tell on standard error which files and settings are used'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l insecure-policy -d 'Accept every image, whatever the policy says'
@@ -362,7 +367,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l require-sig
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "copy" -d 'Copy an image from one place to another'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "delete" -d 'Delete an image'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "inspect" -d 'Show what an image is, without copying it'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "inspect" -d 'Show what images are, without copying them'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "login" -d 'Log in to a registry'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "logout" -d 'Log out of a registry'

@@ -84,7 +84,7 @@ struct Cli {
 enum Verb {
     Copy(Box<copy::Args>),
     Delete(delete::Args),
-    Inspect(inspect::Args),
+    Inspect(Box<inspect::Args>),
     ListTags(list_tags::Args),
     Login(login::Args),
     Logout(logout::Args),
@@ -111,7 +111,7 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let done = match cli.verb {
         Verb::Copy(args) => copy::run(*args, &session),
         Verb::Delete(args) => delete::run(args, &session),
-        Verb::Inspect(args) => inspect::run(args, &session),
+        Verb::Inspect(args) => inspect::run(&args, &session),
         Verb::ListTags(args) => list_tags::run(args, &session),
         Verb::Login(args) => login::run(&args, &session),
         Verb::Logout(args) => logout::run(&args, &session),

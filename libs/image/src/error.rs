@@ -328,6 +328,11 @@ impl ImageError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
+    /// Tells whether a blob, or the file that it would be, is not there.
+    pub(crate) fn is_missing_blob(&self) -> bool {
+        matches!(self, Self::UnknownBlob { .. }) || self.is_missing_file()
+    }
+
     /// Tells whether the image is not there, as opposed to unreadable.
     pub fn is_not_found(&self) -> bool {
         match self {

@@ -1,6 +1,9 @@
 //! Tag lists of repositories and archives.
 
-use oci::Reference;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use oci::{Reference, Repository};
 use serde::Serialize;
 
 use crate::context::{Context, EndpointOptions};
@@ -64,6 +67,39 @@ pub fn list_tags(
             transport: other.transport(),
             what: "listing tags",
         }),
+    }
+}
+
+/// The tags of repositories, each listed once.
+#[derive(Debug, Default)]
+pub struct TagLists(Mutex<BTreeMap<Repository, Arc<Mutex<Option<Listed>>>>>);
+
+/// The tags of a repository; `None` when the registry refuses to list them.
+type Listed = Option<Arc<[String]>>;
+
+impl TagLists {
+    /// Returns the tags of the repository of `reference`; `None` when the registry refuses to list
+    /// them. Who wants the same list waits for whoever asks for it.
+    pub(crate) fn get(
+        &self,
+        reference: &Reference,
+        context: &Context,
+        options: &EndpointOptions,
+    ) -> Result<Option<Arc<[String]>>, ImageError> {
+        let place = {
+            let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(lists.entry(reference.repository().clone()).or_default())
+        };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listed) = &*place {
+            return Ok(listed.clone());
+        }
+        let listed = match repository_tags(reference, context, options) {
+            Ok(tags) => Some(tags.into()),
+            Err(error) if error.is_denied() || error.is_not_found() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(place.insert(listed).clone())
     }
 }
 

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{Registry, TestImage, context, files, ours, skopeo, skopeo_copy};
-use image::{EndpointOptions, ImageName, inspect, list_tags, open_source};
+use image::{EndpointOptions, ImageName, InspectOptions, TagLists};
+use image::{inspect, list_tags, open_source};
 use oci::{Compression, MediaType};
 
 fn images() -> Vec<(&'static str, TestImage)> {
@@ -315,7 +316,12 @@ fn inspection_prints_the_same() {
             };
             let parsed = ImageName::parse(&name).unwrap();
             let source = open_source(&parsed, &context, &endpoint).unwrap();
-            let mine = inspect(&context, &parsed, &endpoint, true).unwrap();
+            let lists = TagLists::default();
+            let options = InspectOptions {
+                tags: Some(&lists),
+                ..InspectOptions::default()
+            };
+            let mine = inspect(&context, &parsed, &endpoint, options).unwrap();
             let mut mine = serde_json::to_value(&mine).unwrap();
             // Newer than the original that is installed here.
             let data = mine.as_object_mut().unwrap().remove("LayersData").unwrap();

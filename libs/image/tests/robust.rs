@@ -825,7 +825,12 @@ fn no_tags_are_listed_for_an_image_that_is_missing() {
     });
     let root = tempfile::tempdir().unwrap();
     let name = ImageName::parse(&name).unwrap();
-    let error = image::inspect(&context(root.path()), &name, &plain_http(), true).unwrap_err();
+    let lists = image::TagLists::default();
+    let options = image::InspectOptions {
+        tags: Some(&lists),
+        ..image::InspectOptions::default()
+    };
+    let error = image::inspect(&context(root.path()), &name, &plain_http(), options).unwrap_err();
     assert!(error.is_not_found(), "{error}");
     let asked = asked.lock().unwrap();
     // The first answer is no registry's that is known: whether it is one is asked as well.

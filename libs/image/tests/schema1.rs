@@ -14,7 +14,10 @@ use common::{
     ACCEPT, Recorder, Registry, TestImage, chain, context, copy_with, files, options, ours,
     plain_http, skopeo, skopeo_copy,
 };
-use image::{CopyError, ImageName, ManifestFormat, Quiet, SinkOptions, inspect, open_source};
+use image::{
+    CopyError, ImageName, InspectOptions, ManifestFormat, Quiet, SinkOptions, TagLists, inspect,
+    open_source,
+};
 use oci::{Compression, Digest, MediaType, RawManifest};
 use serde_json::Value;
 
@@ -218,7 +221,12 @@ fn it_is_shown_as_the_original_shows_it() {
     let (name, digest) = push(&registry, root.path(), "app");
     let parsed = ImageName::parse(&name).unwrap();
     let source = open_source(&parsed, &context, &plain_http()).unwrap();
-    let mine = inspect(&context, &parsed, &plain_http(), true).unwrap();
+    let lists = TagLists::default();
+    let options = InspectOptions {
+        tags: Some(&lists),
+        ..InspectOptions::default()
+    };
+    let mine = inspect(&context, &parsed, &plain_http(), options).unwrap();
     assert_eq!(mine.digest, digest);
     assert!(mine.layers_data.iter().all(|layer| layer.size == -1));
     let mut mine = serde_json::to_value(&mine).unwrap();

@@ -13,6 +13,7 @@ mod common;
 mod delete;
 mod extension;
 mod grammar;
+mod inspect;
 mod login;
 mod mirrors;
 mod schema1;

@@ -10,7 +10,7 @@ use oci::{Digest, Reference, Repository, Tag};
 use super::filter::TagFilter;
 use crate::context::{Context, EndpointOptions};
 use crate::error::ImageError;
-use crate::inspect;
+use crate::inspect::{self, InspectOptions};
 use crate::name::{DockerName, ImageName, NameError};
 use crate::parallel;
 use crate::tags::repository_tags;
@@ -200,7 +200,8 @@ impl Request {
                 reference,
                 unknown_digest: false,
             });
-            inspect::inspect(context, &name, &self.endpoint, false).map(|seen| seen.created)
+            let seen = inspect::inspect(context, &name, &self.endpoint, InspectOptions::default());
+            seen.map(|seen| seen.created)
         };
         parallel::in_order(tags, PARALLEL, look, |tag, seen| match seen {
             Ok(time) => {
