@@ -43,7 +43,9 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -s h -l help -d 'Print
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -s V -l version -d 'Print version'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "copy" -d 'Copy an image from one place to another'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "delete" -d 'Delete an image'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "generate-sigstore-key" -d 'Make a pair of keys for sigstore signatures'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "inspect" -d 'Show what images are, without copying them'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "layers" -d 'Fetch layers of an image into a new directory (deprecated: use copy)'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "login" -d 'Log in to a registry'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "logout" -d 'Log out of a registry'
@@ -51,6 +53,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "manifest-digest
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-sign" -d 'Create a signature using local files'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-verify" -d 'Verify a signature using local files'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "sync" -d 'Bring many images from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "untrusted-signature-dump-without-verification" -d 'Show what a signature claims, WITHOUT VERIFYING IT'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l multi-arch -d 'Which instances of a list are copied (default system)' -r -f -a "system\t'The one for this platform (see --override-arch)'
 all\t'All of them, and the list'
@@ -65,10 +68,10 @@ none\t'Nothing'"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s f -l format -d 'Write manifests in this format (default: that of the source where the destination takes it)' -r -f -a "oci\t'OCI image manifests'
 v2s2\t'Docker schema 2'"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by -d 'Sign the copy with this secret key of the GnuPG home: fingerprint, id or user' -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-passphrase-file -d 'Read the passphrase of the key from the first line of this file' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore-private-key -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sq-fingerprint -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sq-fingerprint -d 'Sign the copy with this secret key of sq: its fingerprint' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore-private-key -d 'Sign the copy with this private key of cosign' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-by-sigstore -d 'Sign the copy as this file says (containers-sigstore-signing-params.yaml(5)): with a private key' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-passphrase-file -d 'Read the passphrase of the one key from the first line of this file' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l sign-identity -d 'Sign this name instead of the destination\'s' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
@@ -152,6 +155,21 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l debug -d 
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l insecure-policy -d 'Accept every image, whatever the policy says'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l require-signed -d 'Refuse images for which the policy demands no signature'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l output-prefix -d 'Write the keys to PREFIX.private and PREFIX.pub' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l passphrase-file -d 'Read the passphrase of the private key from the first line of this file' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand generate-sigstore-key" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -s f -l format -d 'Print by this Go template' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l manifest-digest -d 'Compute the digest of the manifest by this algorithm (default: that of the configuration\'s)' -r -f -a "sha256\t''
 sha512\t''"
@@ -187,6 +205,32 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l debug -d
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l insecure-policy -d 'Accept every image, whatever the policy says'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l require-signed -d 'Refuse images for which the policy demands no signature'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l username -d 'Be this user at the registry' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l password -d 'The password of the user' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l registry-token -d 'Send this bearer token' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l cert-dir -d 'Read certificates from this directory: *.crt for the registry, *.cert with *.key for us' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l tls-verify -d 'Demand HTTPS with a certificate that verifies; registries.conf decides by default' -r -f -a "true\t''
+false\t''"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l authfile -d 'Read credentials from this file alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l daemon-host -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l no-creds -d 'Be nobody, even when the credential file knows somebody'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand list-tags" -l creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
@@ -318,10 +362,10 @@ created\t'Made last'"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s f -l format -d 'Write manifests in this format (default: that of the source where the destination takes it)' -r -f -a "oci\t'OCI image manifests'
 v2s2\t'Docker schema 2'"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by -d 'Sign the copy with this secret key of the GnuPG home: fingerprint, id or user' -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-passphrase-file -d 'Read the passphrase of the key from the first line of this file' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sigstore -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sigstore-private-key -r
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sq-fingerprint -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sq-fingerprint -d 'Sign the copy with this secret key of sq: its fingerprint' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sigstore-private-key -d 'Sign the copy with this private key of cosign' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-by-sigstore -d 'Sign the copy as this file says (containers-sigstore-signing-params.yaml(5)): with a private key' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l sign-passphrase-file -d 'Read the passphrase of the one key from the first line of this file' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l retry-times -d 'Try so many times more when the network or the registry fails' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l retry-delay -d 'Wait so long between tries (default 1s, 2s, 4s, ...)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l authfile -d 'Read credentials of both sides from this file alone' -r -F
@@ -365,14 +409,30 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l debug -d 'T
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l insecure-policy -d 'Accept every image, whatever the policy says'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -l require-signed -d 'Refuse images for which the policy demands no signature'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "copy" -d 'Copy an image from one place to another'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "delete" -d 'Delete an image'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "inspect" -d 'Show what images are, without copying them'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "login" -d 'Log in to a registry'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "logout" -d 'Log out of a registry'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "standalone-sign" -d 'Create a signature using local files'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "standalone-verify" -d 'Verify a signature using local files'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "sync" -d 'Bring many images from one place to another'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete inspect list-tags login logout manifest-digest standalone-sign standalone-verify sync help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l policy -d 'Use this trust policy' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l override-arch -d 'Choose images of this architecture from lists (e.g. arm64)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l override-os -d 'Choose images of this operating system from lists (e.g. linux)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l override-variant -d 'Choose images of this architecture variant from lists (e.g. v7)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l command-timeout -d 'End the command when it takes longer (e.g. 90s, 1h30m)' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l debug -d 'Tell on standard error which files and settings are used'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l insecure-policy -d 'Accept every image, whatever the policy says'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -l require-signed -d 'Refuse images for which the policy demands no signature'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand untrusted-signature-dump-without-verification" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "copy" -d 'Copy an image from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "delete" -d 'Delete an image'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "generate-sigstore-key" -d 'Make a pair of keys for sigstore signatures'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "inspect" -d 'Show what images are, without copying them'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "layers" -d 'Fetch layers of an image into a new directory (deprecated: use copy)'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "list-tags" -d 'List the tags of a repository or of a docker archive'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "login" -d 'Log in to a registry'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "logout" -d 'Log out of a registry'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "manifest-digest" -d 'Compute the digest of a manifest in a file'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "standalone-sign" -d 'Create a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "standalone-verify" -d 'Verify a signature using local files'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "sync" -d 'Bring many images from one place to another'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "untrusted-signature-dump-without-verification" -d 'Show what a signature claims, WITHOUT VERIFYING IT'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand help; and not __fish_seen_subcommand_from copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

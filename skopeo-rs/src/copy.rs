@@ -79,12 +79,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     shared: CopyFlags,
     /// Sign this name instead of the destination's
-    #[arg(
-        long,
-        value_name = "NAME:TAG",
-        help_heading = "Signatures",
-        requires = "sign_by"
-    )]
+    #[arg(long, value_name = "NAME:TAG", help_heading = "Signatures")]
     sign_identity: Option<String>,
 
     #[command(flatten)]
@@ -268,6 +263,9 @@ fn copy_options(args: &Args, session: &Session) -> anyhow::Result<CopyOptions> {
             Reference::parse(name).with_context(|| format!("parsing --sign-identity {name}"))?;
         if identity.tag().is_none() && identity.digest().is_none() {
             bail!("--sign-identity {name}: neither a tag nor a digest");
+        }
+        if options.signers.is_empty() {
+            bail!("--sign-identity {name}: nothing is signed; --sign-by KEY signs");
         }
         options.sign_identity = Some(identity);
     }

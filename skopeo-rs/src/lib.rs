@@ -10,14 +10,17 @@ mod copy;
 mod copy_flags;
 mod delete;
 mod duration;
+mod generate_sigstore_key;
 mod global;
 mod inspect;
+mod layers;
 mod list_tags;
 mod login;
 mod logout;
 mod manifest_digest;
 mod retry;
 mod session;
+mod signature_dump;
 mod standalone_sign;
 mod standalone_verify;
 mod sync;
@@ -84,7 +87,9 @@ struct Cli {
 enum Verb {
     Copy(Box<copy::Args>),
     Delete(delete::Args),
+    GenerateSigstoreKey(generate_sigstore_key::Args),
     Inspect(Box<inspect::Args>),
+    Layers(layers::Args),
     ListTags(list_tags::Args),
     Login(login::Args),
     Logout(logout::Args),
@@ -92,6 +97,8 @@ enum Verb {
     StandaloneSign(standalone_sign::Args),
     StandaloneVerify(standalone_verify::Args),
     Sync(Box<sync::Args>),
+    #[command(name = "untrusted-signature-dump-without-verification")]
+    SignatureDump(signature_dump::Args),
 }
 
 /// The grammar, for manual pages and completions.
@@ -111,7 +118,9 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let done = match cli.verb {
         Verb::Copy(args) => copy::run(*args, &session),
         Verb::Delete(args) => delete::run(args, &session),
+        Verb::GenerateSigstoreKey(args) => generate_sigstore_key::run(&args, interrupt),
         Verb::Inspect(args) => inspect::run(&args, &session),
+        Verb::Layers(args) => layers::run(args, &session),
         Verb::ListTags(args) => list_tags::run(args, &session),
         Verb::Login(args) => login::run(&args, &session),
         Verb::Logout(args) => logout::run(&args, &session),
@@ -122,6 +131,7 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
             session.context.client.max_connections_per_host = args.connections();
             sync::run(&args, &session)
         }
+        Verb::SignatureDump(args) => signature_dump::run(&args, interrupt),
     };
     for warning in session.context.warnings() {
         session.warn(&warning);

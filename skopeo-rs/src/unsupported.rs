@@ -13,17 +13,6 @@ pub(crate) struct Encryption {
     encrypt_layer: Vec<String>,
 }
 
-/// Flags about signatures.
-#[derive(Debug, Default, clap::Args)]
-pub(crate) struct Sigstore {
-    #[arg(long, hide = true, value_name = "FILE")]
-    sign_by_sigstore: Vec<String>,
-    #[arg(long, hide = true, value_name = "FILE")]
-    sign_by_sigstore_private_key: Vec<String>,
-    #[arg(long, hide = true, value_name = "FINGERPRINT")]
-    sign_by_sq_fingerprint: Vec<String>,
-}
-
 impl Encryption {
     /// Fails when one of them was given.
     pub(crate) fn refuse(&self) -> anyhow::Result<()> {
@@ -38,27 +27,6 @@ impl Encryption {
             "decrypting layers",
         )?;
         refuse(&self.encrypt_layer, "--encrypt-layer", "encrypting layers")
-    }
-}
-
-impl Sigstore {
-    /// Fails when one of them was given.
-    pub(crate) fn refuse(&self) -> anyhow::Result<()> {
-        refuse(
-            &self.sign_by_sigstore,
-            "--sign-by-sigstore",
-            "signing with sigstore",
-        )?;
-        refuse(
-            &self.sign_by_sigstore_private_key,
-            "--sign-by-sigstore-private-key",
-            "signing with sigstore",
-        )?;
-        refuse(
-            &self.sign_by_sq_fingerprint,
-            "--sign-by-sq-fingerprint",
-            "signing with the keys of sq",
-        )
     }
 }
 

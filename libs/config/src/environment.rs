@@ -55,6 +55,17 @@ impl Environment {
         self.root.join(path.trim_start_matches('/'))
     }
 
+    /// Returns where `sq` keeps secret keys.
+    pub fn softkeys(&self) -> Option<PathBuf> {
+        const KEYS: &str = "keystore/softkeys";
+        if let Some(home) = self.path_var("SEQUOIA_HOME") {
+            return Some(home.join("data").join(KEYS));
+        }
+        let data = self.path_var("XDG_DATA_HOME");
+        let data = data.or_else(|| self.in_home(".local/share"))?;
+        Some(data.join("sequoia").join(KEYS))
+    }
+
     /// Returns a path below the home directory.
     pub fn in_home(&self, path: &str) -> Option<PathBuf> {
         self.home.as_ref().map(|home| home.join(path))

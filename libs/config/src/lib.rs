@@ -25,6 +25,7 @@ pub mod policy_path;
 mod read;
 pub mod registries;
 mod secret;
+pub mod sigstore_params;
 pub mod sync_file;
 
 pub use environment::Environment;

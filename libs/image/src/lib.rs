@@ -14,6 +14,7 @@
 //! | `convert` | manifests rewritten for another format or other blobs |
 //! | [`inspect`](mod@inspect) | what `inspect` prints, as values |
 //! | [`delete`](mod@delete) | images removed from where they are |
+//! | [`layers`] | some blobs of an image in a directory |
 //! | [`login`] | whether a registry takes a credential |
 //! | [`sync`] | many images at once: listed, filtered, compared, pruned |
 //! | [`parallel`] | the same work for many things, results in order |
@@ -35,6 +36,7 @@ pub mod delete;
 pub mod error;
 mod files;
 pub mod inspect;
+pub mod layers;
 pub mod login;
 pub mod name;
 pub mod parallel;
@@ -47,7 +49,7 @@ pub mod tags;
 mod transport;
 
 pub use context::{Context, EndpointOptions};
-pub use copy::{CopyError, CopyOptions, CopyReport, Instances, ManifestFormat, copy};
+pub use copy::{CopyError, CopyOptions, CopyReport, ImageSigner, Instances, ManifestFormat, copy};
 pub use delete::{DeleteOptions, Deleted, delete};
 pub use error::ImageError;
 pub use inspect::{InspectOptions, Inspection, inspect};

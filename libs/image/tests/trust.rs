@@ -135,7 +135,7 @@ fn an_image_that_could_not_be_signed_has_no_tag() {
     let name = registry.name("app:1");
     let copy = |to: &str, signer: &Arc<dyn Signer + Send + Sync>| {
         let options = CopyOptions {
-            signers: vec![Arc::clone(signer)],
+            signers: vec![image::ImageSigner::Simple(signer.clone())],
             ..options()
         };
         let recorder = Recorder::default();

@@ -12,6 +12,7 @@
 //! | [`policy`] | the grammar of policy.json, the choice of a scope, and the judgement |
 //! | [`trusted`] | what was accepted, and by which line and key |
 //! | [`simple`] | making and verifying simple signatures (containers-signature.5) |
+//! | [`sigstore`] | making sigstore signatures with a key |
 //! | [`openpgp`] | OpenPGP beneath them: key rings, one signed message, secret keys, gpg |
 //! | [`stored`] | how a signature lies in a file or store |
 //! | [`lookaside`] | where a lookaside server keeps the signatures of a manifest |
@@ -23,6 +24,7 @@
 pub mod lookaside;
 pub mod openpgp;
 pub mod policy;
+pub mod sigstore;
 pub mod simple;
 pub mod stored;
 #[cfg(feature = "testing")]
@@ -33,5 +35,6 @@ pub use openpgp::{Fingerprint, Keyring, KeyringError, SignError, Signer, Signing
 pub use policy::{
     Evaluation, FsKeys, ImageIdentity, KeySource, Policy, PolicyError, Reason, Rejected,
 };
+pub use sigstore::SigstoreKey;
 pub use stored::{Signature, StoredError};
 pub use trusted::{AcceptedSignature, ConversionError, TrustedManifest, Verdict};

@@ -105,6 +105,11 @@ impl Payload {
     /// # Errors
     /// An empty reference.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SignError> {
+        self.to_bytes_of(TYPE)
+    }
+
+    /// Writes the payload of another type of signature.
+    pub(crate) fn to_bytes_of(&self, r#type: &str) -> Result<Vec<u8>, SignError> {
         if self.docker_reference.is_empty() {
             return Err(SignError::EmptyContent);
         }
@@ -116,7 +121,7 @@ impl Payload {
                 image: Image {
                     docker_manifest_digest: &self.manifest_digest,
                 },
-                r#type: TYPE,
+                r#type,
             },
             optional: Optional {
                 creator: self.creator.as_deref(),

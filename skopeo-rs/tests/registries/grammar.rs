@@ -85,9 +85,6 @@ fn what_is_not_supported_is_refused_by_name() {
         "--encryption-key=jwe:key.pem",
         "--decryption-key=key.pem",
         "--encrypt-layer=-1",
-        "--sign-by-sigstore=file",
-        "--sign-by-sigstore-private-key=file",
-        "--sign-by-sq-fingerprint=ABCD",
     ] {
         let name = flag.split('=').next().unwrap();
         let refused = world.run(OURS, &["copy", flag, "oci:{D}/layout:one", "dir:{D}/never"]);

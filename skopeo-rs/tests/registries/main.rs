@@ -18,6 +18,7 @@ mod login;
 mod mirrors;
 mod schema1;
 mod signatures;
+mod sigstore;
 mod sync;
 mod tls;
 

@@ -22,7 +22,7 @@ pub(super) struct Cell {
 }
 
 /// The structs of the flags that a program knows and refuses.
-const REFUSED: [&str; 2] = ["Encryption", "Sigstore"];
+const REFUSED: [&str; 1] = ["Encryption"];
 
 /// The struct of a verb's own flags, which all verbs call so.
 const OWN: &str = "Args";

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use oci::{Compression, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, MediaType};
 use oci::{RawManifest, Reference, limits};
-use signing::{Evaluation, Signature, TrustedManifest, simple};
+use signing::{Evaluation, Signature, TrustedManifest, sigstore, simple};
 
-use super::{CopyError, CopyReport, Engine};
+use super::{CopyError, CopyReport, Engine, ImageSigner};
 use crate::blob::read_document;
 use crate::convert::{self, ConvertError, CopiedLayer};
 use crate::error::ImageError;
@@ -322,20 +322,25 @@ impl Engine<'_> {
         let signers = &self.options.signers;
         for (signer, number) in signers.iter().zip(1..) {
             let identity = self.signed_identity()?;
+            let kind = match signer {
+                ImageSigner::Simple(_) => "Signing image using simple signing",
+                ImageSigner::Sigstore(_) => "Signing image using a sigstore signature",
+            };
             self.progress.note(Note::CreatingSignature {
                 number: (signers.len() > 1).then_some(number),
-                kind: "Signing image using simple signing".to_owned(),
+                kind: kind.to_owned(),
             });
-            let creator = &self.options.creator;
-            let signed = simple::sign(
-                signer.as_ref(),
-                &manifest.digest,
-                &identity,
-                creator,
-                self.options.now,
-            )
-            .map_err(CopyError::Sign)?;
-            signatures.push(Signature::Simple(signed));
+            let (creator, now) = (&self.options.creator, self.options.now);
+            signatures.push(match signer {
+                ImageSigner::Simple(key) => Signature::Simple(
+                    simple::sign(key.as_ref(), &manifest.digest, &identity, creator, now)
+                        .map_err(CopyError::Sign)?,
+                ),
+                ImageSigner::Sigstore(key) => {
+                    sigstore::sign(key, &manifest.digest, &identity, creator, now)
+                        .map_err(CopyError::SignSigstore)?
+                }
+            });
         }
         self.sink
             .put_manifest(&NewManifest {

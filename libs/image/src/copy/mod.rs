@@ -20,7 +20,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use oci::platform::{self, PlatformWanted};
 use oci::{Compression, Digest, Index, Manifest, MediaType, RawManifest, Reference, limits};
-use signing::{FsKeys, KeySource, Policy, Rejected, SignError, Signer};
+use signing::{FsKeys, KeySource, Policy, Rejected, SignError, Signer, SigstoreKey};
 
 use crate::blob::BlobError;
 use crate::context::Context;
@@ -75,6 +75,15 @@ pub enum Instances {
     IndexOnly,
 }
 
+/// Something that signs images.
+#[derive(Clone)]
+pub enum ImageSigner {
+    /// Makes simple signatures.
+    Simple(Arc<dyn Signer + Send + Sync>),
+    /// Makes sigstore signatures.
+    Sigstore(Arc<SigstoreKey>),
+}
+
 /// How an image is copied.
 #[derive(Clone)]
 pub struct CopyOptions {
@@ -93,7 +102,7 @@ pub struct CopyOptions {
     /// Do not use a blob at the destination that is compressed otherwise.
     pub force_compression: bool,
     /// Keys to sign the copy with.
-    pub signers: Vec<Arc<dyn Signer + Send + Sync>>,
+    pub signers: Vec<ImageSigner>,
     /// The name that is signed instead of the destination's.
     pub sign_identity: Option<Reference>,
     /// Who signs, as signatures name it: program and version.
@@ -254,6 +263,9 @@ pub enum CopyError {
     /// A signature could not be made.
     #[error("signing the image")]
     Sign(#[source] SignError),
+    /// A sigstore signature could not be made.
+    #[error("signing the image")]
+    SignSigstore(#[source] signing::sigstore::KeyError),
     /// Somebody asked the copy to stop.
     #[error("interrupted")]
     Cancelled,

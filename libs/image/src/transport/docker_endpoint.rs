@@ -15,6 +15,7 @@ use signing::{Signature, lookaside};
 use crate::context::{Context, EndpointOptions};
 use crate::error::ImageError;
 use crate::name::ImageName;
+use crate::transport::attachments::Attachments;
 use crate::transport::signatures::read_numbered;
 
 /// A repository that can be asked.
@@ -145,6 +146,8 @@ pub(crate) fn wanted(reference: &Reference) -> TagOrDigest {
 pub(crate) struct Signatures {
     remote: Remote,
     beside: Option<Beside>,
+    /// Sigstore signatures in the repository itself count, too.
+    attachments: bool,
 }
 
 /// Signatures in files beside a registry.
@@ -187,6 +190,7 @@ impl Signatures {
         Ok(Self {
             remote: remote.clone(),
             beside,
+            attachments: context.lookaside.use_sigstore_attachments(&there),
         })
     }
 
@@ -196,6 +200,14 @@ impl Signatures {
         name: &ImageName,
         manifest: &Digest,
     ) -> Result<Vec<Signature>, ImageError> {
+        let mut found = self.simple(name, manifest)?;
+        if self.attachments {
+            found.extend(Attachments::of(&self.remote, manifest)?.read()?);
+        }
+        Ok(found)
+    }
+
+    fn simple(&self, name: &ImageName, manifest: &Digest) -> Result<Vec<Signature>, ImageError> {
         let Remote {
             endpoint,
             path,

@@ -21,6 +21,7 @@ use crate::error::ImageError;
 use crate::files::{Draft, Root, create_directories, remove_if_any, sync_directory};
 use crate::name::{DockerName, ImageName};
 use crate::sink::{Again, Blob, ImageSink, LayerCompression, NewManifest, SinkOptions, Stored};
+use crate::transport::attachments::Attachments;
 use crate::transport::docker_endpoint::{Remote, remote};
 use crate::transport::oci_archive_sink::hash_to_spool;
 use crate::transport::pushed::{Blobs, Claim, Found};
@@ -42,6 +43,8 @@ pub(crate) struct DockerSink {
     precompute: bool,
     /// Where signatures go when the registry does not keep them: a directory, or none.
     lookaside: Option<String>,
+    /// Sigstore signatures go into the repository itself.
+    attachments: bool,
     mount_from: Option<String>,
     cancel: Cancel,
     /// What is known of the repository.
@@ -78,6 +81,9 @@ impl DockerSink {
             tmpdir: context.tmpdir.clone(),
             precompute: options.precompute_digests,
             lookaside: context.lookaside.write_base(&docker.reference),
+            attachments: context
+                .lookaside
+                .use_sigstore_attachments(&docker.reference),
             mount_from: None,
             state: Mutex::default(),
         })
@@ -174,28 +180,25 @@ impl DockerSink {
         }
     }
 
-    fn put_signatures(
-        &self,
-        simple: &[Vec<u8>],
-        manifest: &NewManifest<'_>,
-    ) -> Result<(), ImageError> {
+    fn put_signatures(&self, simple: &[Vec<u8>], manifest: &Digest) -> Result<(), ImageError> {
         if self.keeps_signatures()? {
             return self
                 .remote
                 .endpoint
-                .add_signatures(&self.remote.path, &manifest.digest, simple)
+                .add_signatures(&self.remote.path, manifest, simple)
                 .map_err(|source| self.failed("writing signatures to", source));
         }
         let base = self.lookaside_directory()?;
         let repository = self.docker.reference.repository();
-        let path = |n| lookaside::signature_path(repository, &manifest.digest, n);
-        let folder = base.join(lookaside::folder_path(repository, &manifest.digest));
+        let path = |n| lookaside::signature_path(repository, manifest, n);
+        let folder = base.join(lookaside::folder_path(repository, manifest));
         create_directories(&folder)?;
         // Who signs another tag of the same image keeps ours, and we keep theirs.
         let root = Root::open(&folder)?;
         let _lock = root.lock()?;
         let mut all = signatures::of_other_names(&self.name, &root, simple)?;
-        all.extend(signatures::to_stored(&self.name, manifest.signatures)?);
+        let new: Vec<Signature> = simple.iter().cloned().map(Signature::Simple).collect();
+        all.extend(signatures::to_stored(&self.name, &new)?);
         let mut number = 1;
         for bytes in all {
             let Some(path) = path(number) else {
@@ -231,19 +234,21 @@ impl DockerSink {
         keeps.map_err(|source| self.failed("reaching", source))
     }
 
-    /// Returns the directory that signatures are written below.
-    fn lookaside_directory(&self) -> Result<&Path, ImageError> {
-        let no = |why| ImageError::NoSignatures {
+    fn no_signatures(&self, why: &'static str) -> ImageError {
+        ImageError::NoSignatures {
             name: self.name.to_string(),
             why,
-        };
-        let base = self
-            .lookaside
-            .as_deref()
-            .ok_or_else(|| no("no lookaside to write them to is configured in registries.d"))?;
+        }
+    }
+
+    /// Returns the directory that signatures are written below.
+    fn lookaside_directory(&self) -> Result<&Path, ImageError> {
+        let base = self.lookaside.as_deref().ok_or_else(|| {
+            self.no_signatures("no lookaside to write them to is configured in registries.d")
+        })?;
         base.strip_prefix("file://")
             .map(Path::new)
-            .ok_or_else(|| no("the lookaside to write them to is no file: URL"))
+            .ok_or_else(|| self.no_signatures("the lookaside to write them to is no file: URL"))
     }
 }
 
@@ -278,7 +283,7 @@ impl ImageSink for DockerSink {
     }
 
     fn supports_signatures(&self) -> Result<(), ImageError> {
-        if self.keeps_signatures()? {
+        if self.attachments || self.keeps_signatures()? {
             return Ok(());
         }
         self.lookaside_directory().map(drop)
@@ -363,31 +368,40 @@ impl ImageSink for DockerSink {
     }
 
     fn put_manifest(&self, manifest: &NewManifest<'_>) -> Result<(), ImageError> {
-        let simple: Option<Vec<Vec<u8>>> = manifest
-            .signatures
-            .iter()
-            .map(|signature| match signature {
-                Signature::Simple(bytes) => Some(bytes.clone()),
-                _ => None,
-            })
-            .collect();
-        let Some(simple) = simple else {
-            return Err(ImageError::NoSignatures {
-                name: self.name.to_string(),
-                why: "registries and lookasides hold simple signatures only",
-            });
-        };
+        let mut simple = Vec::new();
+        let mut sigstore = Vec::new();
+        for signature in manifest.signatures {
+            match signature {
+                Signature::Simple(bytes) => simple.push(bytes.clone()),
+                Signature::Sigstore { .. } if self.attachments => sigstore.push(signature.clone()),
+                Signature::Sigstore { .. } => {
+                    return Err(self.no_signatures(
+                        "sigstore signatures go into the repository, and use-sigstore-attachments \
+                         is not on in registries.d",
+                    ));
+                }
+                _ => {
+                    return Err(self.no_signatures(
+                        "registries and lookasides hold simple and sigstore signatures only",
+                    ));
+                }
+            }
+        }
+        let signed = !(simple.is_empty() && sigstore.is_empty());
         let tag = self
             .docker
             .reference
             .tag()
             .filter(|_| !manifest.is_instance)
             .map(|tag| TagOrDigest::Tag(tag.clone()));
-        if tag.is_none() || !simple.is_empty() {
+        if tag.is_none() || signed {
             self.put(&TagOrDigest::Digest(manifest.digest), manifest)?;
         }
         if !simple.is_empty() {
-            self.put_signatures(&simple, manifest)?;
+            self.put_signatures(&simple, &manifest.digest)?;
+        }
+        if !sigstore.is_empty() {
+            Attachments::of(&self.remote, &manifest.digest)?.add(&sigstore)?;
         }
         tag.map_or(Ok(()), |tag| self.put(&tag, manifest))
     }

@@ -1,5 +1,6 @@
 //! The transports: for each a source and a sink, and what deletes where that can be done.
 
+pub(crate) mod attachments;
 pub(crate) mod dir_sink;
 pub(crate) mod dir_source;
 pub(crate) mod docker_archive_sink;

@@ -50,6 +50,22 @@ pub enum SignError {
     /// Making the message failed.
     #[error("signing failed: {0}")]
     Signing(String),
+    /// The directory of soft keys could not be read.
+    #[error("reading keys in {}", directory.display())]
+    Softkeys {
+        /// The directory.
+        directory: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No soft key has that fingerprint.
+    #[error("no secret key {name} in {}", directory.display())]
+    NoSoftkey {
+        /// The directory.
+        directory: std::path::PathBuf,
+        /// The fingerprint.
+        name: String,
+    },
     /// gpg did not sign.
     #[error(transparent)]
     Gnupg(#[from] GnupgError),
@@ -131,6 +147,50 @@ impl SigningKey {
         Ok(Self {
             fingerprint,
             kept: Kept::Here(Box::new(pair)),
+        })
+    }
+
+    /// Finds the secret key `fingerprint` in a directory of Sequoia's soft keys
+    /// (`keystore/softkeys`), as `sq` keeps them; its primary key or a subkey may be meant.
+    ///
+    /// # Errors
+    /// The directory or a key cannot be read, none has that fingerprint, or as
+    /// [`Self::from_bytes`].
+    pub fn from_softkeys(
+        directory: &Path,
+        fingerprint: &str,
+        passphrase: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Self, SignError> {
+        let unread = |source| SignError::Softkeys {
+            directory: directory.to_owned(),
+            source,
+        };
+        let wanted = Fingerprint::parse(fingerprint).ok_or_else(|| SignError::NoSoftkey {
+            directory: directory.to_owned(),
+            name: fingerprint.to_owned(),
+        })?;
+        for entry in std::fs::read_dir(directory).map_err(unread)? {
+            let entry = entry.map_err(unread)?;
+            let metadata = entry.metadata().map_err(unread)?;
+            if !metadata.is_file() || metadata.len() > SECRET_KEY_BYTES as u64 {
+                continue;
+            }
+            let bytes = std::fs::read(entry.path()).map_err(unread)?;
+            // What else lies there is no key of anybody's.
+            let certs = CertParser::from_bytes(&bytes);
+            let mut certs = certs.into_iter().flatten().filter_map(Result::ok);
+            let is_meant = |cert: sequoia_openpgp::Cert| {
+                cert.keys()
+                    .any(|key| key.key().fingerprint().to_hex() == wanted.as_str())
+            };
+            if certs.any(is_meant) {
+                return Self::from_bytes(&bytes, passphrase, now);
+            }
+        }
+        Err(SignError::NoSoftkey {
+            directory: directory.to_owned(),
+            name: fingerprint.to_owned(),
         })
     }
 
