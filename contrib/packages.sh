@@ -6,7 +6,7 @@ set -eu
 
 build="gcc libc6-dev cmake make pkg-config libssl-dev zlib1g-dev libclang-dev"
 demo="mount util-linux docker-registry gnupg runc mmdebstrap pigz curl jq"
-test="$demo crun podman skopeo umoci apache2-utils busybox-static e2fsprogs btrfs-progs xfsprogs attr bzip2 xz-utils zstd openssl python3 strace util-linux uidmap golang-github-containers-common"
+test="$demo crun podman skopeo umoci apache2-utils busybox-static e2fsprogs btrfs-progs xfsprogs attr bzip2 xz-utils zstd openssl python3 strace util-linux uidmap golang-github-containers-common docker.io"
 bench="$test time"
 soak="$test qemu-system-x86 cpio kmod debian-archive-keyring"
 # libFuzzer is C++.

@@ -85,7 +85,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-tls-ver
 false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-daemon-host -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l src-daemon-host -d 'Where the docker daemon listens, for docker-daemon: (unix://PATH, tcp://HOST:PORT, http://HOST:PORT)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-creds -d 'Be this user at the registry; without :PASSWORD the password is empty' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-username -d 'Be this user at the registry' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-password -d 'The password of the user' -r
@@ -95,7 +95,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-tls-ve
 false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-daemon-host -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-daemon-host -d 'Where the docker daemon listens, for docker-daemon: (unix://PATH, tcp://HOST:PORT, http://HOST:PORT)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compress-format -d 'Compress layers in this format where the destination compresses' -r -f -a "gzip\t'Readable everywhere'
 zstd\t'Smaller and faster, needs OCI manifests'"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l dest-compress-level -d 'Compress at this level (gzip 1 to 9, zstd 1 to 20)' -r
@@ -137,7 +137,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l tls-verif
 false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l daemon-host -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l daemon-host -d 'Where the docker daemon listens, for docker-daemon: (unix://PATH, tcp://HOST:PORT, http://HOST:PORT)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand delete" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
@@ -185,7 +185,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l tls-veri
 false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l daemon-host -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l daemon-host -d 'Where the docker daemon listens, for docker-daemon: (unix://PATH, tcp://HOST:PORT, http://HOST:PORT)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand inspect" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F
@@ -216,7 +216,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l tls-verif
 false\t''"
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l authfile -d 'Read credentials from this file alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l shared-blob-dir -d 'Keep the blobs of oci: layouts in this directory, shared by several layouts' -r -F
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l daemon-host -r
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l daemon-host -d 'Where the docker daemon listens, for docker-daemon: (unix://PATH, tcp://HOST:PORT, http://HOST:PORT)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l policy -d 'Use this trust policy' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l registries.d -d 'Read where signatures lie from this directory alone' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand layers" -l registries-conf -d 'Use this registries.conf, and no drop-in files' -r -F

@@ -93,16 +93,18 @@ macro_rules! places {
             #[arg(id = concat!($prefix, "shared-blob-dir"))]
             #[arg(long = concat!($prefix, "shared-blob-dir"), value_name = "DIR")]
             shared_blob_dir: Option<PathBuf>,
-            // For docker-daemon:, which is not there: with other transports it says nothing.
+            /// Where the docker daemon listens, for docker-daemon: (unix://PATH, tcp://HOST:PORT,
+            /// http://HOST:PORT)
             #[arg(id = concat!($prefix, "daemon-host"), long = concat!($prefix, "daemon-host"))]
-            #[arg(value_name = "HOST", hide = true)]
-            _daemon_host: Option<String>,
+            #[arg(value_name = "HOST")]
+            daemon_host: Option<String>,
         }
 
         impl $name {
             /// Adds what the library is told.
             pub(crate) fn apply(self, options: &mut EndpointOptions) {
                 options.shared_blob_dir = self.shared_blob_dir;
+                options.daemon_host = self.daemon_host;
             }
         }
     };

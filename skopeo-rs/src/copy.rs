@@ -308,7 +308,7 @@ fn sink_options(
         Transport::Docker => true,
         Transport::Oci | Transport::OciArchive => !layers.dest_oci_accept_uncompressed_layers,
         Transport::Dir => layers.dest_compress,
-        Transport::DockerArchive | Transport::Store => false,
+        Transport::DockerArchive | Transport::DockerDaemon | Transport::Store => false,
     };
     let idle = match (args.shared.preserve_digests, compresses) {
         (true, _) => Some("--preserve-digests keeps the image as it is"),

@@ -47,6 +47,7 @@ An image is named TRANSPORT:REST.
   oci-archive:PATH[:REF]                    the same in a tar; - is standard input or output
   docker-archive:PATH[:NAME:TAG]            a tar as `docker save` writes it; - as above
   dir:PATH                                  the plain files of one image
+  docker-daemon:NAME:TAG                    an image of the docker daemon, or its sha256:ID
   store:NAME                                the store of this host, see storetool(1)
 
 EXAMPLES:

@@ -59,6 +59,7 @@ impl Access {
             cert_dir: self.cert_dir,
             tls_verify: self.tls_verify,
             shared_blob_dir: self.shared_blob_dir,
+            daemon_host: None,
             not_from: None,
         })
     }

@@ -98,6 +98,18 @@ pub fn find(
     Ok(TlsFiles::default())
 }
 
+/// Reads the certificates for a docker engine: `ca.pem`, and `cert.pem` with `key.pem`.
+///
+/// # Errors
+/// Files that cannot be read or are missing.
+pub fn of_engine(directory: &Path) -> Result<TlsFiles, ConfigError> {
+    let file = |name| Pem::required(directory.join(name));
+    Ok(TlsFiles {
+        ca_pem: vec![file("ca.pem")?],
+        client: Some((file("cert.pem")?, file("key.pem")?)),
+    })
+}
+
 fn is_denied(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied
 }

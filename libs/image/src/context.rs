@@ -55,6 +55,8 @@ pub struct EndpointOptions {
     pub tls_verify: Option<bool>,
     /// Blobs of `oci:` layouts lie here, shared by several layouts.
     pub shared_blob_dir: Option<PathBuf>,
+    /// Where the docker engine listens (`unix://`, `tcp://`, `http://`); `None` is docker's default.
+    pub daemon_host: Option<String>,
     /// A mirror that is not read from: the place that is written to.
     pub not_from: Option<Repository>,
 }

@@ -162,11 +162,13 @@ pub enum ImageError {
         /// The directory.
         path: PathBuf,
     },
-    /// An archive that exists would be overwritten.
-    #[error("{}: docker-archive doesn't support modifying existing images", path.display())]
-    ArchiveExists {
-        /// The archive.
+    /// A file that is no archive would be overwritten.
+    #[error("{}: no docker archive that an image could be added to, not overwriting what may be important", path.display())]
+    NotAnArchive {
+        /// The file.
         path: PathBuf,
+        /// What reading it said.
+        source: Box<ImageError>,
     },
     /// An archive could not be read.
     #[error("reading archive {}", path.display())]

@@ -6,13 +6,14 @@
 //! oci:PATH[:REF | :@N]
 //! oci-archive:PATH[:REF | :@N]        PATH may be `-`: standard input or output
 //! docker-archive:PATH[:NAME:TAG | :@N]  PATH may be `-`
+//! docker-daemon:NAME:TAG | docker-daemon:sha256:ID
 //! store:NAME | store:ID
 //! ```
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use oci::{Reference, ReferenceError};
+use oci::{Algorithm, Digest, Reference, ReferenceError};
 use signing::ImageIdentity;
 
 /// The ways an image can be stored.
@@ -28,6 +29,8 @@ pub enum Transport {
     OciArchive,
     /// A tar as `docker save` writes it.
     DockerArchive,
+    /// The images of a docker engine.
+    DockerDaemon,
     /// The store of this host.
     Store,
 }
@@ -41,6 +44,7 @@ impl Transport {
             Self::Oci => "oci",
             Self::OciArchive => "oci-archive",
             Self::DockerArchive => "docker-archive",
+            Self::DockerDaemon => "docker-daemon",
             Self::Store => "store",
         }
     }
@@ -54,10 +58,6 @@ impl fmt::Display for Transport {
 
 /// Transports of the original that this implementation does not have, and what to use instead.
 const ABSENT: &[(&str, &str)] = &[
-    (
-        "docker-daemon",
-        "`docker save` writes what docker-archive: reads",
-    ),
     (
         "containers-storage",
         "store: is the local store here; `podman save` writes an archive",
@@ -121,6 +121,14 @@ pub enum NameError {
     /// A reference in an archive has a digest.
     #[error("docker-archive does not support digest references: {0}")]
     ArchiveDigest(String),
+    /// A name in a docker engine is ambiguous.
+    #[error("Invalid docker-daemon: reference {name}: {problem}")]
+    Daemon {
+        /// What stands behind the transport.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// A repository is wanted and a tag or digest was given, too.
     #[error("no tag or digest allowed in reference {0}")]
     TagNotAllowed(String),
@@ -177,6 +185,15 @@ pub struct ArchiveName {
     pub image: Option<ArchiveImage>,
 }
 
+/// A name in a docker engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DaemonName {
+    /// A repository with a tag, or, for reading, a digest.
+    Reference(Reference),
+    /// The id of an image, which is the digest of its configuration; for reading.
+    Id(Digest),
+}
+
 /// A name in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreName {
@@ -200,6 +217,8 @@ pub enum ImageName {
     OciArchive(LayoutName),
     /// `docker-archive:PATH[:NAME:TAG]`
     DockerArchive(ArchiveName),
+    /// `docker-daemon:NAME:TAG`
+    DockerDaemon(DaemonName),
     /// `store:NAME`
     Store(StoreName),
 }
@@ -223,6 +242,7 @@ impl ImageName {
             "oci" => layout(Transport::Oci, rest).map(Self::Oci),
             "oci-archive" => layout(Transport::OciArchive, rest).map(Self::OciArchive),
             "docker-archive" => archive(name, rest).map(Self::DockerArchive),
+            "docker-daemon" => daemon(name, rest).map(Self::DockerDaemon),
             "store" if rest.is_empty() => Err(NameError::Empty(Transport::Store)),
             "store" => Ok(Self::Store(StoreName {
                 text: rest.to_owned(),
@@ -252,6 +272,7 @@ impl ImageName {
             Self::Oci(_) => Transport::Oci,
             Self::OciArchive(_) => Transport::OciArchive,
             Self::DockerArchive(_) => Transport::DockerArchive,
+            Self::DockerDaemon(_) => Transport::DockerDaemon,
             Self::Store(_) => Transport::Store,
         }
     }
@@ -264,6 +285,7 @@ impl ImageName {
                 image: Some(ArchiveImage::Tag(tag)),
                 ..
             }) => Some(tag),
+            Self::DockerDaemon(DaemonName::Reference(reference)) => Some(reference),
             Self::Store(name) => name.reference.as_ref(),
             _ => None,
         }
@@ -276,6 +298,10 @@ impl ImageName {
         let transport = self.transport().as_str();
         match self {
             Self::Docker(name) => ImageIdentity::by_reference(transport, &name.reference),
+            Self::DockerDaemon(DaemonName::Reference(reference)) => {
+                ImageIdentity::by_reference(transport, reference)
+            }
+            Self::DockerDaemon(DaemonName::Id(_)) => ImageIdentity::unscoped(transport),
             Self::Dir(path) => path_identity(transport, path),
             // Standard input is no file of the current directory.
             Self::OciArchive(name) if name.path.as_os_str() == "-" => {
@@ -312,6 +338,7 @@ impl fmt::Display for ImageName {
                     None => Ok(()),
                 }
             }
+            Self::DockerDaemon(name) => write!(f, "docker-daemon:{name}"),
             Self::Store(name) => write!(f, "store:{}", name.text),
         }
     }
@@ -325,6 +352,43 @@ impl fmt::Display for LayoutName {
             Some(LayoutImage::Index(index)) => write!(f, "@{index}"),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for DaemonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reference(reference) => f.write_str(&reference.familiar()),
+            Self::Id(id) => id.fmt(f),
+        }
+    }
+}
+
+/// `sha256:HEX` is an id, never a repository of that name.
+fn daemon(name: &str, rest: &str) -> Result<DaemonName, NameError> {
+    let refuse = |problem| NameError::Daemon {
+        name: rest.to_owned(),
+        problem,
+    };
+    if let Ok(id) = Digest::parse(rest) {
+        return match id.algorithm() {
+            Algorithm::Sha256 => Ok(DaemonName::Id(id)),
+            _ => Err(refuse("only digest algorithm sha256 accepted")),
+        };
+    }
+    let reference = Reference::parse(rest).map_err(|source| NameError::Reference {
+        name: name.to_owned(),
+        source,
+    })?;
+    if reference.repository().familiar() == "sha256" {
+        return Err(refuse(
+            "The sha256 repository name is reserved for (non-shortened) digest references",
+        ));
+    }
+    match (reference.tag(), reference.digest()) {
+        (None, None) => Err(refuse("neither a tag nor a digest")),
+        (Some(_), Some(_)) => Err(refuse("both a tag and a digest")),
+        _ => Ok(DaemonName::Reference(reference)),
     }
 }
 
@@ -480,6 +544,7 @@ mod tests {
                 "docker-archive:/x.tar:docker.io/library/b:latest",
             ),
             ("docker-archive:/x.tar:@0", "docker-archive:/x.tar:@0"),
+            ("docker-daemon:app:1", "docker-daemon:app:1"),
             ("store:app:1", "store:app:1"),
         ] {
             assert_eq!(ImageName::parse(text).unwrap().to_string(), want);
@@ -491,10 +556,8 @@ mod tests {
         for (text, want) in [
             ("busybox", "expected colon-separated transport:reference"),
             ("nosuch:x", "unknown transport \"nosuch\""),
-            (
-                "docker-daemon:x",
-                "transport docker-daemon is not supported",
-            ),
+            ("docker-daemon:x", "neither a tag nor a digest"),
+            ("docker-daemon:sha256:12", "reserved"),
             (
                 "containers-storage:x",
                 "transport containers-storage is not supported",

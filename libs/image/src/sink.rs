@@ -224,6 +224,9 @@ pub fn open_sink(
         ImageName::DockerArchive(archive) => Box::new(
             transport::docker_archive_sink::DockerArchiveSink::open(archive, context, options)?,
         ),
+        ImageName::DockerDaemon(name) => Box::new(
+            transport::docker_archive_sink::DockerArchiveSink::to_engine(name, context, endpoint)?,
+        ),
         ImageName::Store(name) => Box::new(transport::store_sink::StoreSink::open(
             name, context, options,
         )?),

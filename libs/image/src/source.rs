@@ -119,6 +119,9 @@ pub fn open_source(
         ImageName::DockerArchive(archive) => Box::new(
             transport::docker_archive_source::DockerArchiveSource::open(archive, context)?,
         ),
+        ImageName::DockerDaemon(name) => {
+            Box::new(transport::docker_daemon::open(name, context, options)?)
+        }
         ImageName::Store(name) => {
             Box::new(transport::store_source::StoreSource::open(name, context)?)
         }

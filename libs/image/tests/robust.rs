@@ -607,7 +607,7 @@ fn what_may_be_important_is_not_overwritten() {
         &format!("docker-archive:{}", file.display()),
     );
     assert!(
-        chain(&error).contains("modifying existing images"),
+        chain(&error).contains("not overwriting"),
         "{}",
         chain(&error)
     );

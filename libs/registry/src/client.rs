@@ -116,6 +116,10 @@ impl Client {
         })
     }
 
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
     /// Returns the warnings that registries sent so far (`Warning: 299`), each text once.
     pub fn warnings(&self) -> Vec<String> {
         self.inner.warnings.all()

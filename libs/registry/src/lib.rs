@@ -21,6 +21,7 @@
 //! | `tls`, `authorities`, `pinned`, `resolver` | which certificates and addresses are accepted |
 //! | `manifest`, `blob`, `upload`, `stream`, `chunks`, `body`, `tags` | the specification's endpoints |
 //! | `signatures` | OpenShift's extension for signatures |
+//! | [`Engine`] | the docker engine's API, for its images |
 #![forbid(unsafe_code)]
 
 mod authorities;
@@ -31,6 +32,7 @@ mod challenge;
 mod chunks;
 mod client;
 mod endpoint;
+mod engine;
 mod error;
 mod exchange;
 mod floor;
@@ -61,6 +63,7 @@ pub use authorities::Authorities;
 pub use blob::BlobReader;
 pub use client::Client;
 pub use endpoint::Endpoint;
+pub use engine::{DEFAULT_HOST as DEFAULT_ENGINE, Engine, LoadingImage, SavedImage};
 pub use error::{Cause, RegistryError, Result, SpecError, StatusError};
 pub use manifest::{ManifestHead, TagOrDigest};
 pub use options::{Cancel, ClientOptions, EndpointConfig, Proxies, RetryPolicy, Timeouts};

@@ -3,6 +3,7 @@
 //! Reading the system's authorities costs more than a whole request to a registry on the same
 //! machine, so it happens when a certificate is to be verified, and once.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -56,8 +57,17 @@ impl Shared {
                 .builder()?
                 .with_root_certificates(RootCertStore::empty())
                 .with_no_client_auth();
-            build(options, tls, None)
+            build(options, tls, None, None)
         })
+    }
+
+    /// Returns a client whose connections all go to a socket of this host.
+    pub(crate) fn socket(&self, options: &ClientOptions, path: &Path) -> Result<reqwest::Client> {
+        let tls = self
+            .builder()?
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        build(options, tls, None, Some(path))
     }
 
     fn builder(&self) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {
@@ -105,6 +115,7 @@ impl Connections {
                 options,
                 tls_config((shared, &options.authorities), host, files, insecure, show)?,
                 resolver,
+                None,
             )
         };
         match peer {
@@ -208,6 +219,7 @@ fn build(
     options: &ClientOptions,
     tls: ClientConfig,
     resolver: Option<RealmResolver>,
+    socket: Option<&Path>,
 ) -> Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
@@ -223,8 +235,13 @@ fn build(
         .http2_max_header_list_size(MAX_HEADER_BYTES)
         // The environment is read by the program, and comes in by the options.
         .no_proxy();
-    for proxy in crate::proxy::all(&options.proxies)? {
-        builder = builder.proxy(proxy);
+    match socket {
+        Some(path) => builder = builder.unix_socket(path.to_owned()),
+        None => {
+            for proxy in crate::proxy::all(&options.proxies)? {
+                builder = builder.proxy(proxy);
+            }
+        }
     }
     if let Some(resolver) = resolver {
         builder = builder.dns_resolver(Arc::new(resolver));

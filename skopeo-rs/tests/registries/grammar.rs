@@ -100,7 +100,7 @@ fn what_is_not_supported_is_refused_by_name() {
 
 /// It is for docker-daemon: alone, as in the original.
 #[test]
-fn the_host_of_a_daemon_is_of_no_account() {
+fn the_host_of_a_daemon_is_of_no_account_elsewhere() {
     let Some(world) = World::new() else { return };
     let host = [
         "--src-daemon-host=unix:///x",

@@ -10,6 +10,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod daemon;
 mod delete;
 mod extension;
 mod grammar;

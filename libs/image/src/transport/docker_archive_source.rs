@@ -28,10 +28,10 @@ use crate::transport::spool::{Content, Index, open_archive};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Item {
-    config: String,
+    pub(crate) config: String,
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
-    layers: Vec<String>,
+    pub(crate) layers: Vec<String>,
 }
 
 impl Item {
@@ -56,8 +56,17 @@ impl DockerArchiveSource {
     pub(crate) fn open(archive: &ArchiveName, context: &Context) -> Result<Self, ImageError> {
         let name = ImageName::DockerArchive(archive.clone());
         let members = open_archive(&archive.path, context)?;
+        Self::among(name, members, archive.image.as_ref())
+    }
+
+    /// Finds the image among the members of a tar.
+    pub(crate) fn among(
+        name: ImageName,
+        members: Index,
+        image: Option<&ArchiveImage>,
+    ) -> Result<Self, ImageError> {
         let items = read_items(&members, &name)?;
-        let item = choose(&items, archive, &name)?;
+        let item = choose(&items, image, &name)?;
         let config = read_member(&members, &name, &item.config, limits::CONFIG_BYTES)?;
         let parsed = ImageConfig::parse(&config).map_err(|source| ImageError::ImageConfig {
             name: name.to_string(),
@@ -118,10 +127,10 @@ pub(crate) fn read_items(members: &Index, name: &ImageName) -> Result<Vec<Item>,
 
 fn choose<'a>(
     items: &'a [Item],
-    archive: &ArchiveName,
+    image: Option<&ArchiveImage>,
     name: &ImageName,
 ) -> Result<&'a Item, ImageError> {
-    match &archive.image {
+    match image {
         Some(ArchiveImage::Tag(wanted)) => items
             .iter()
             .find(|item| {
@@ -162,7 +171,7 @@ fn choose<'a>(
 }
 
 /// Drops `.` components, as the names in `manifest.json` may have them.
-fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     path.split('/')
         .filter(|part| !part.is_empty() && *part != ".")
         .collect::<Vec<_>>()
@@ -175,7 +184,7 @@ fn open_member(members: &Index, name: &ImageName, path: &str) -> Result<Content,
         .ok_or_else(|| ImageError::inconsistent(name, format!("there is no {path:?} in the tar")))
 }
 
-fn read_member(
+pub(crate) fn read_member(
     members: &Index,
     name: &ImageName,
     path: &str,
@@ -196,7 +205,7 @@ fn read_member(
 }
 
 /// Opens a layer; what comes out is a plain tar whatever lies in the archive.
-fn open_layer(
+pub(crate) fn open_layer(
     members: &Index,
     name: &ImageName,
     path: &str,
@@ -205,7 +214,11 @@ fn open_layer(
     Decoder::detecting(member, DecodeLimits::default()).map_err(ImageError::Stream)
 }
 
-fn uncompressed_size(members: &Index, name: &ImageName, path: &str) -> Result<u64, ImageError> {
+pub(crate) fn uncompressed_size(
+    members: &Index,
+    name: &ImageName,
+    path: &str,
+) -> Result<u64, ImageError> {
     let mut layer = open_layer(members, name, path)?;
     if layer.compression() == Compression::None {
         return members.size(path).ok_or_else(|| {

@@ -5,6 +5,7 @@ pub(crate) mod dir_sink;
 pub(crate) mod dir_source;
 pub(crate) mod docker_archive_sink;
 pub(crate) mod docker_archive_source;
+pub(crate) mod docker_daemon;
 pub(crate) mod docker_delete;
 pub(crate) mod docker_endpoint;
 pub(crate) mod docker_head;

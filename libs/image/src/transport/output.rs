@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use registry::LoadingImage;
+
 use crate::blob::CHUNK;
 use crate::error::ImageError;
 use crate::files::{Draft, sync_directory};
@@ -23,6 +25,8 @@ pub(crate) enum Output {
     },
     /// Standard output, or something at a path that is no regular file.
     Stream(File),
+    /// A docker engine that loads it.
+    Engine(Box<LoadingImage>),
 }
 
 impl Output {
@@ -72,6 +76,11 @@ impl Output {
                 sync_directory(parent(&path))
             }
             Self::Stream(_) => Ok(()),
+            Self::Engine(loading) => loading.finish().map_err(|source| ImageError::Registry {
+                act: "loading images into",
+                name: "the docker daemon".to_owned(),
+                source: Box::new(source),
+            }),
         }
     }
 }
@@ -100,6 +109,7 @@ impl Write for Output {
         match self {
             Self::File { draft, .. } => draft.as_file().write(bytes),
             Self::Stream(stream) => stream.write(bytes),
+            Self::Engine(loading) => loading.write(bytes),
         }
     }
 
