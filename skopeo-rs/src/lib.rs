@@ -12,6 +12,7 @@ mod delete;
 mod duration;
 mod generate_sigstore_key;
 mod global;
+mod image_proxy;
 mod inspect;
 mod layers;
 mod list_tags;
@@ -88,6 +89,8 @@ struct Cli {
 enum Verb {
     Copy(Box<copy::Args>),
     Delete(delete::Args),
+    #[command(name = "experimental-image-proxy")]
+    ImageProxy(image_proxy::Args),
     GenerateSigstoreKey(generate_sigstore_key::Args),
     Inspect(Box<inspect::Args>),
     Layers(layers::Args),
@@ -119,6 +122,7 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let done = match cli.verb {
         Verb::Copy(args) => copy::run(*args, &session),
         Verb::Delete(args) => delete::run(args, &session),
+        Verb::ImageProxy(args) => image_proxy::run(args, &session),
         Verb::GenerateSigstoreKey(args) => generate_sigstore_key::run(&args, interrupt),
         Verb::Inspect(args) => inspect::run(&args, &session),
         Verb::Layers(args) => layers::run(args, &session),

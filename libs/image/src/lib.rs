@@ -16,6 +16,7 @@
 //! | [`delete`](mod@delete) | images removed from where they are |
 //! | [`layers`] | some blobs of an image in a directory |
 //! | [`login`] | whether a registry takes a credential |
+//! | [`proxy`] | images for another process |
 //! | [`sync`] | many images at once: listed, filtered, compared, pruned |
 //! | [`parallel`] | the same work for many things, results in order |
 //! | [`tags`] | tag lists of repositories and archives |
@@ -42,6 +43,7 @@ pub mod name;
 pub mod parallel;
 mod pipe;
 pub mod progress;
+pub mod proxy;
 pub mod sink;
 pub mod source;
 pub mod sync;

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`open`] | opens that can not leave a directory (`openat2`) |
 //! | [`file`](mod@file) | links, renames, syncs, clones, free space |
+//! | [`inherited`](mod@inherited) | descriptors that are known by their numbers |
 //! | [`stoppable`] | reads that a flag ends |
 //! | [`lock`] | open-file-description locks, with a deadline |
 //! | [`xattr`] | extended attributes of files and symlinks |
@@ -19,6 +20,7 @@
 
 mod error;
 pub mod file;
+pub mod inherited;
 pub mod lock;
 pub mod loopdev;
 pub mod mount;
