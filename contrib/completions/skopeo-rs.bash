@@ -30,6 +30,9 @@ _skopeo__rs() {
             skopeo__rs,delete)
                 cmd="skopeo__rs__subcmd__delete"
                 ;;
+            skopeo__rs,experimental-image-proxy)
+                cmd="skopeo__rs__subcmd__experimental__subcmd__image__subcmd__proxy"
+                ;;
             skopeo__rs,generate-sigstore-key)
                 cmd="skopeo__rs__subcmd__generate__subcmd__sigstore__subcmd__key"
                 ;;
@@ -71,6 +74,9 @@ _skopeo__rs() {
                 ;;
             skopeo__rs__subcmd__help,delete)
                 cmd="skopeo__rs__subcmd__help__subcmd__delete"
+                ;;
+            skopeo__rs__subcmd__help,experimental-image-proxy)
+                cmd="skopeo__rs__subcmd__help__subcmd__experimental__subcmd__image__subcmd__proxy"
                 ;;
             skopeo__rs__subcmd__help,generate-sigstore-key)
                 cmd="skopeo__rs__subcmd__help__subcmd__generate__subcmd__sigstore__subcmd__key"
@@ -115,7 +121,7 @@ _skopeo__rs() {
 
     case "${cmd}" in
         skopeo__rs)
-            opts="-h -V --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --tls-verify --help --version copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help"
+            opts="-h -V --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --tls-verify --help --version copy delete experimental-image-proxy generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -468,6 +474,96 @@ _skopeo__rs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        skopeo__rs__subcmd__experimental__subcmd__image__subcmd__proxy)
+            opts="-h --sockfd --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --daemon-host --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sockfd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registry-token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-verify)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-blob-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --daemon-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries.d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries-conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-variant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tmpdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-agent-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         skopeo__rs__subcmd__generate__subcmd__sigstore__subcmd__key)
             opts="-h --output-prefix --passphrase-file --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -527,7 +623,7 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__help)
-            opts="copy delete generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help"
+            opts="copy delete experimental-image-proxy generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -555,6 +651,20 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        skopeo__rs__subcmd__help__subcmd__experimental__subcmd__image__subcmd__proxy)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
