@@ -175,14 +175,14 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__copy)
-            opts="-a -q -f -h --all --multi-arch --additional-tag --digestfile --image-parallel-copies --quiet --progress --format --preserve-digests --remove-signatures --sign-by --sign-by-sq-fingerprint --sign-by-sigstore-private-key --sign-by-sigstore --sign-passphrase-file --sign-identity --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --src-shared-blob-dir --src-daemon-host --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --dest-shared-blob-dir --dest-daemon-host --dest-compress --dest-decompress --dest-oci-accept-uncompressed-layers --dest-compress-format --dest-compress-level --dest-force-compress-format --dest-precompute-digests --encryption-key --decryption-key --encrypt-layer --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            opts="-a -q -f -h --all --multi-arch --strip-removed-platforms --additional-tag --digestfile --image-parallel-copies --quiet --progress --format --preserve-digests --remove-signatures --sign-by --sign-by-sq-fingerprint --sign-by-sigstore-private-key --sign-by-sigstore --sign-passphrase-file --sign-identity --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --src-shared-blob-dir --src-daemon-host --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --dest-shared-blob-dir --dest-daemon-host --dest-compress --dest-decompress --dest-oci-accept-uncompressed-layers --dest-compress-format --dest-compress-level --dest-force-compress-format --dest-precompute-digests --encryption-key --decryption-key --encrypt-layer --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --multi-arch)
-                    COMPREPLY=($(compgen -W "system all index-only" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --additional-tag)

@@ -56,9 +56,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "standalone-veri
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "sync" -d 'Bring many images from one place to another'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "untrusted-signature-dump-without-verification" -d 'Show what a signature claims, WITHOUT VERIFYING IT'
 complete -c skopeo-rs -n "__fish_skopeo_rs_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l multi-arch -d 'Which instances of a list are copied (default system)' -r -f -a "system\t'The one for this platform (see --override-arch)'
-all\t'All of them, and the list'
-index-only\t'The list alone; its instances must be at the destination'"
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l multi-arch -d 'Which instances of a list are copied: system (default), all, index-only, or platforms' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l additional-tag -d 'Write more names into a docker-archive: (can be repeated)' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l digestfile -d 'Write the digest of the copied manifest, or list, to this file' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l image-parallel-copies -d 'Copy so many layers at once (0 or default: 6)' -r
@@ -113,6 +111,7 @@ complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l command-tim
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l tmpdir -d 'Put large temporary files here (default /var/tmp)' -r -F
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l user-agent-prefix -d 'Begin the User-Agent of requests with this text' -r
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s a -l all -d 'Copy every instance of a list, and the list'
+complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l strip-removed-platforms -d 'Write the list without the platforms that are not copied'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -s q -l quiet -d 'Print nothing but errors'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l preserve-digests -d 'Fail rather than change any digest'
 complete -c skopeo-rs -n "__fish_skopeo_rs_using_subcommand copy" -l remove-signatures -d 'Leave the signatures of the source behind; the policy sees them nevertheless'

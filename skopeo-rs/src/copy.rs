@@ -10,6 +10,7 @@ use image::{
     CopyOptions, EndpointOptions, ImageName, Instances, LayerCompression, SinkOptions, Transport,
     open_sink, open_source,
 };
+use oci::platform::PlatformWanted;
 use oci::{Compression, Reference};
 use term::copy::{CopyProgress, Report};
 use term::progress::Shown;
@@ -58,9 +59,19 @@ pub(crate) struct Args {
     /// Copy every instance of a list, and the list
     #[arg(short, long, conflicts_with = "multi_arch")]
     all: bool,
-    /// Which instances of a list are copied (default system)
-    #[arg(long, value_enum, value_name = "WHICH")]
-    multi_arch: Option<MultiArch>,
+    /// Which instances of a list are copied: system (default), all, index-only, or platforms
+    ///
+    /// system is the one for this platform (see --override-arch), without the list; index-only is the
+    /// list, whose instances must be at the destination; platforms are OS/ARCHITECTURE[/VARIANT],
+    /// parted by commas, with the list.
+    #[arg(long, value_name = "WHICH", value_parser = multi_arch)]
+    multi_arch: Option<Instances>,
+    /// Write the list without the platforms that are not copied
+    ///
+    /// Without it the list stays as it is and names instances that are not there, which not every
+    /// registry takes.
+    #[arg(long)]
+    strip_removed_platforms: bool,
     /// Write more names into a docker-archive: (can be repeated)
     #[arg(long, value_name = "NAME:TAG", value_delimiter = ',')]
     additional_tag: Vec<String>,
@@ -136,15 +147,22 @@ struct Layers {
     dest_precompute_digests: bool,
 }
 
-/// Which instances of a list are copied.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MultiArch {
-    /// The one for this platform (see --override-arch)
-    System,
-    /// All of them, and the list
-    All,
-    /// The list alone; its instances must be at the destination
-    IndexOnly,
+/// Parses which instances of a list are copied.
+fn multi_arch(text: &str) -> Result<Instances, String> {
+    match text {
+        "system" => return Ok(Instances::System),
+        "all" => return Ok(Instances::All),
+        "index-only" => return Ok(Instances::IndexOnly),
+        _ => {}
+    }
+    text.split(',')
+        .map(|part| {
+            PlatformWanted::parse(part.trim()).ok_or_else(|| {
+                format!("{part:?} is neither system, all, index-only nor OS/ARCHITECTURE[/VARIANT]")
+            })
+        })
+        .collect::<Result<_, _>>()
+        .map(Instances::Platforms)
 }
 
 /// A compression of layers.
@@ -238,11 +256,15 @@ fn parse(name: &str, side: &str) -> anyhow::Result<ImageName> {
 fn copy_options(args: &Args, session: &Session) -> anyhow::Result<CopyOptions> {
     let layers = &args.layers;
     let mut options = CopyOptions::new(session.now);
-    options.instances = match (args.all, args.multi_arch) {
-        (true, _) | (_, Some(MultiArch::All)) => Instances::All,
-        (_, Some(MultiArch::IndexOnly)) => Instances::IndexOnly,
-        (_, Some(MultiArch::System) | None) => Instances::System,
+    options.instances = match (args.all, &args.multi_arch) {
+        (true, _) => Instances::All,
+        (false, Some(instances)) => instances.clone(),
+        (false, None) => Instances::System,
     };
+    options.strip_instances = args.strip_removed_platforms;
+    if args.strip_removed_platforms && !matches!(options.instances, Instances::Platforms(_)) {
+        bail!("--strip-removed-platforms goes with --multi-arch PLATFORMS");
+    }
     options.compression = layers.dest_compress_format.map(|format| match format {
         LayerFormat::Gzip => Compression::Gzip,
         LayerFormat::Zstd => Compression::Zstd,

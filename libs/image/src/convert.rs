@@ -235,21 +235,30 @@ pub(crate) struct CopiedInstance {
     pub(crate) media_type: MediaType,
 }
 
-/// Writes a list anew for instances that became others, or as another type; `None` when it is
-/// what came.
+/// Writes a list anew for instances that became others, as another type, or, with `strip`, without
+/// those that were not copied; `None` when it is what came.
 pub(crate) fn rewrite_list(
     list: &Index,
     target: &MediaType,
     copied: &[Option<CopiedInstance>],
+    strip: bool,
 ) -> Option<Index> {
     let mut changed = *target != list.media_type;
-    let mut manifests = list.manifests.clone();
-    for (entry, copied) in manifests.iter_mut().zip(copied) {
-        let Some(copied) = copied else { continue };
+    let mut manifests = Vec::with_capacity(list.manifests.len());
+    for (entry, copied) in list.manifests.iter().zip(copied) {
+        let mut entry = entry.clone();
+        let Some(copied) = copied else {
+            changed |= strip;
+            if !strip {
+                manifests.push(entry);
+            }
+            continue;
+        };
         changed |= entry.digest != copied.digest;
         entry.digest = copied.digest;
         entry.size = copied.size;
         entry.media_type = copied.media_type.clone();
+        manifests.push(entry);
     }
     changed.then(|| Index {
         media_type: target.clone(),

@@ -76,7 +76,7 @@ fn a_list_without_its_instances_is_judged_itself() {
     ] {
         for remove_signatures in [false, true] {
             let mut options = options();
-            options.instances = instances;
+            options.instances = instances.clone();
             options.remove_signatures = remove_signatures;
             let source = format!("dir:{{D}}/{from}");
             let to = format!("dir:{{D}}/to-{from}");
@@ -220,7 +220,7 @@ fn signatures_that_nobody_wants_need_not_be_readable() {
     for instances in [Instances::System, Instances::All, Instances::IndexOnly] {
         for (remove_signatures, policy) in [(false, accept), (true, SIGNED), (true, accept)] {
             let options = CopyOptions {
-                instances,
+                instances: instances.clone(),
                 remove_signatures,
                 ..options()
             };

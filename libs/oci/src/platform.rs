@@ -105,6 +105,42 @@ impl PlatformWanted {
         self
     }
 
+    /// Parses `OS/ARCHITECTURE[/VARIANT]`; `None` when it is not of that form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text
+            .split('/')
+            .map(|part| (!part.is_empty()).then(|| part.to_owned()));
+        let (os, architecture) = (parts.next()??, parts.next()??);
+        let variant = match parts.next() {
+            Some(variant) => Some(variant?),
+            None => None,
+        };
+        parts.next().is_none().then_some(Self {
+            os,
+            architecture,
+            variant,
+        })
+    }
+
+    /// Tells whether `platform` is named by this one: without a variant all variants are, and an
+    /// arm64 without one is a v8.
+    pub fn names(&self, platform: &Platform) -> bool {
+        let only = match self.architecture.as_str() {
+            "arm64" => "v8",
+            _ => "",
+        };
+        let of = |variant: Option<&str>| match variant {
+            None | Some("") => only.to_owned(),
+            Some(variant) => variant.to_owned(),
+        };
+        self.os == platform.os
+            && self.architecture == platform.architecture
+            && self
+                .variant
+                .as_deref()
+                .is_none_or(|wanted| of(Some(wanted)) == of(platform.variant.as_deref()))
+    }
+
     /// Returns the variants that fit, best first; the empty text is an instance without one.
     fn variants(&self) -> Vec<&str> {
         let known = compatible_variants(&self.architecture);
@@ -184,6 +220,30 @@ pub fn choose<'a>(index: &'a Index, wanted: &PlatformWanted) -> Option<&'a Descr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn platforms_are_named_as_docker_names_them() {
+        let platform = |variant: Option<&str>| Platform {
+            os: "linux".to_owned(),
+            architecture: "arm64".to_owned(),
+            variant: variant.map(str::to_owned),
+            ..Platform::default()
+        };
+        for (text, variant, want) in [
+            ("linux/arm64", None, true),
+            ("linux/arm64", Some("v8"), true),
+            ("linux/arm64/v8", None, true),
+            ("linux/arm64/v8", Some("v9"), false),
+            ("linux/amd64", None, false),
+            ("windows/arm64", None, false),
+        ] {
+            let wanted = PlatformWanted::parse(text).unwrap();
+            assert_eq!(wanted.names(&platform(variant)), want, "{text} {variant:?}");
+        }
+        for bad in ["", "linux", "linux/", "/arm64", "linux/arm64/", "a/b/c/d"] {
+            assert!(PlatformWanted::parse(bad).is_none(), "{bad}");
+        }
+    }
     use crate::Digest;
 
     /// One instance: `OS/ARCHITECTURE[/VARIANT]` or `-` without platform, `+zstd` behind it.

@@ -17,6 +17,7 @@ mod grammar;
 mod inspect;
 mod login;
 mod mirrors;
+mod platforms;
 mod proxy;
 mod schema1;
 mod signatures;

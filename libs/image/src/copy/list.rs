@@ -1,11 +1,15 @@
 //! A list with all its instances, or the list alone.
 
-use oci::{Digest, Index};
+use oci::platform::PlatformWanted;
+use oci::{Descriptor, Digest, Index};
 
 use super::{CopyError, CopyReport, Engine, Instances, instance};
 use crate::convert::{self, CopiedInstance};
 use crate::progress::Note;
 use crate::sink::NewManifest;
+
+/// The annotation by which docker's builder says to which instance an attestation belongs.
+const ABOUT: &str = "vnd.docker.reference.digest";
 
 impl Engine<'_> {
     /// Copies the list that the source's top manifest is.
@@ -46,8 +50,10 @@ impl Engine<'_> {
                 stored: None,
             });
         }
-        let copied = self.copy_instances(list)?;
-        let rewritten = convert::rewrite_list(list, &target, &copied);
+        let chosen = self.chosen(list)?;
+        let copied = self.copy_instances(list, &chosen)?;
+        let strip = self.options.strip_instances;
+        let rewritten = convert::rewrite_list(list, &target, &copied, strip);
         if let (Some(_), Some(reason)) = (&rewritten, fixed) {
             return Err(CopyError::MustNotModify { reason });
         }
@@ -76,16 +82,53 @@ impl Engine<'_> {
         })
     }
 
-    fn copy_instances(&self, list: &Index) -> Result<Vec<Option<CopiedInstance>>, CopyError> {
-        let of = list.manifests.len();
-        let count = if self.options.instances == Instances::All {
-            of
-        } else {
-            0
+    /// Tells of each instance whether it is copied.
+    fn chosen(&self, list: &Index) -> Result<Vec<bool>, CopyError> {
+        let platforms = match &self.options.instances {
+            Instances::All => return Ok(vec![true; list.manifests.len()]),
+            Instances::IndexOnly | Instances::System => {
+                return Ok(vec![false; list.manifests.len()]);
+            }
+            Instances::Platforms(platforms) => platforms,
         };
+        let is_for = |entry: &Descriptor, wanted: &PlatformWanted| {
+            entry.platform.as_ref().is_some_and(|it| wanted.names(it))
+        };
+        for wanted in platforms {
+            if !list.manifests.iter().any(|entry| is_for(entry, wanted)) {
+                return Err(CopyError::NoPlatform(wanted.clone()));
+            }
+        }
+        let named = |entry: &Descriptor| platforms.iter().any(|wanted| is_for(entry, wanted));
+        let named: Vec<String> = list
+            .manifests
+            .iter()
+            .filter(|entry| named(entry))
+            .map(|entry| entry.digest.to_string())
+            .collect();
+        let is_chosen = |entry: &Descriptor| {
+            let about = entry.annotations.get(ABOUT);
+            named.contains(&entry.digest.to_string()) || about.is_some_and(|it| named.contains(it))
+        };
+        Ok(list.manifests.iter().map(is_chosen).collect())
+    }
+
+    fn copy_instances(
+        &self,
+        list: &Index,
+        chosen: &[bool],
+    ) -> Result<Vec<Option<CopiedInstance>>, CopyError> {
+        let of = list.manifests.len();
+        let count = chosen.iter().filter(|chosen| **chosen).count();
         self.progress.note(Note::CopyingInstances { count, of });
         let mut copied = Vec::with_capacity(of);
-        for (entry, number) in list.manifests.iter().take(count).zip(1..) {
+        let mut number = 0;
+        for (entry, chosen) in list.manifests.iter().zip(chosen) {
+            if !chosen {
+                copied.push(None);
+                continue;
+            }
+            number += 1;
             let digest = entry.digest;
             self.progress.note(Note::CopyingInstance {
                 digest,
@@ -100,7 +143,6 @@ impl Engine<'_> {
                 media_type: report.media_type,
             }));
         }
-        copied.resize_with(of, || None);
         Ok(copied)
     }
 }

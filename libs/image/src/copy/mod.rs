@@ -64,7 +64,7 @@ impl ManifestFormat {
 }
 
 /// Which instances of a list are copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Instances {
     /// The one for [`Context::platform`], without the list.
     #[default]
@@ -73,6 +73,8 @@ pub enum Instances {
     All,
     /// The list alone.
     IndexOnly,
+    /// Those for these platforms, with what belongs to them (attestations), and the list.
+    Platforms(Vec<PlatformWanted>),
 }
 
 /// Something that signs images.
@@ -89,6 +91,8 @@ pub enum ImageSigner {
 pub struct CopyOptions {
     /// Which instances of a list.
     pub instances: Instances,
+    /// Write the list without the instances that are not copied.
+    pub strip_instances: bool,
     /// Leave the signatures of the source behind; the policy sees them nevertheless.
     pub remove_signatures: bool,
     /// The format that manifests must have; the best that the destination takes otherwise.
@@ -124,6 +128,7 @@ impl CopyOptions {
     pub fn new(now: Timestamp) -> Self {
         Self {
             instances: Instances::System,
+            strip_instances: false,
             remove_signatures: false,
             format: None,
             preserve_digests: false,
@@ -229,6 +234,9 @@ pub enum CopyError {
         .0.architecture, .0.variant.as_deref().unwrap_or_default(), .0.os
     )]
     NoInstance(PlatformWanted),
+    /// No instance of the list is for a platform that was named.
+    #[error("the list has no instance for {os}/{architecture}{variant}", os = .0.os, architecture = .0.architecture, variant = .0.variant.as_ref().map(|it| format!("/{it}")).unwrap_or_default())]
+    NoPlatform(PlatformWanted),
     /// Lists lead to lists, too deep or in a circle.
     #[error(
         "list {digest} lies within itself or more than {} levels deep",
