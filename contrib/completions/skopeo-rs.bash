@@ -45,6 +45,9 @@ _skopeo__rs() {
             skopeo__rs,layers)
                 cmd="skopeo__rs__subcmd__layers"
                 ;;
+            skopeo__rs,list-referrers)
+                cmd="skopeo__rs__subcmd__list__subcmd__referrers"
+                ;;
             skopeo__rs,list-tags)
                 cmd="skopeo__rs__subcmd__list__subcmd__tags"
                 ;;
@@ -90,6 +93,9 @@ _skopeo__rs() {
             skopeo__rs__subcmd__help,layers)
                 cmd="skopeo__rs__subcmd__help__subcmd__layers"
                 ;;
+            skopeo__rs__subcmd__help,list-referrers)
+                cmd="skopeo__rs__subcmd__help__subcmd__list__subcmd__referrers"
+                ;;
             skopeo__rs__subcmd__help,list-tags)
                 cmd="skopeo__rs__subcmd__help__subcmd__list__subcmd__tags"
                 ;;
@@ -121,7 +127,7 @@ _skopeo__rs() {
 
     case "${cmd}" in
         skopeo__rs)
-            opts="-h -V --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --tls-verify --help --version copy delete experimental-image-proxy generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help"
+            opts="-h -V --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --tls-verify --help --version copy delete experimental-image-proxy generate-sigstore-key inspect layers list-referrers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -175,7 +181,7 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__copy)
-            opts="-a -q -f -h --all --multi-arch --strip-removed-platforms --additional-tag --digestfile --image-parallel-copies --quiet --progress --format --preserve-digests --remove-signatures --sign-by --sign-by-sq-fingerprint --sign-by-sigstore-private-key --sign-by-sigstore --sign-passphrase-file --sign-identity --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --src-shared-blob-dir --src-daemon-host --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --dest-shared-blob-dir --dest-daemon-host --dest-compress --dest-decompress --dest-oci-accept-uncompressed-layers --dest-compress-format --dest-compress-level --dest-force-compress-format --dest-precompute-digests --encryption-key --decryption-key --encrypt-layer --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            opts="-a -q -f -h --all --multi-arch --strip-removed-platforms --additional-tag --digestfile --image-parallel-copies --quiet --progress --format --preserve-digests --referrers --remove-signatures --sign-by --sign-by-sq-fingerprint --sign-by-sigstore-private-key --sign-by-sigstore --sign-passphrase-file --sign-identity --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --src-shared-blob-dir --src-daemon-host --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --dest-shared-blob-dir --dest-daemon-host --dest-compress --dest-decompress --dest-oci-accept-uncompressed-layers --dest-compress-format --dest-compress-level --dest-force-compress-format --dest-precompute-digests --encryption-key --decryption-key --encrypt-layer --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -623,7 +629,7 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__help)
-            opts="copy delete experimental-image-proxy generate-sigstore-key inspect layers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help"
+            opts="copy delete experimental-image-proxy generate-sigstore-key inspect layers list-referrers list-tags login logout manifest-digest standalone-sign standalone-verify sync untrusted-signature-dump-without-verification help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -721,6 +727,20 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__help__subcmd__layers)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        skopeo__rs__subcmd__help__subcmd__list__subcmd__referrers)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -963,6 +983,104 @@ _skopeo__rs() {
                 return 0
             fi
             case "${prev}" in
+                --retry-times)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registry-token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-verify)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-blob-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --daemon-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries.d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --registries-conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override-variant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tmpdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-agent-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        skopeo__rs__subcmd__list__subcmd__referrers)
+            opts="-h --artifact-type --instance --recursive --retry-times --retry-delay --creds --username --password --registry-token --no-creds --cert-dir --tls-verify --authfile --shared-blob-dir --daemon-host --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --artifact-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --retry-times)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1447,7 +1565,7 @@ _skopeo__rs() {
             return 0
             ;;
         skopeo__rs__subcmd__sync)
-            opts="-s -d -a -q -f -h --src --dest --scoped --append-suffix --rename --digestfile --all --prune --dry-run --keep-going --jobs --json --quiet --progress --include --exclude --tag-regex --semver --newest --newest-by --format --preserve-digests --remove-signatures --sign-by --sign-by-sq-fingerprint --sign-by-sigstore-private-key --sign-by-sigstore --sign-passphrase-file --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
+            opts="-s -d -a -q -f -h --src --dest --scoped --append-suffix --rename --digestfile --all --prune --dry-run --keep-going --jobs --json --quiet --progress --include --exclude --tag-regex --semver --newest --newest-by --format --preserve-digests --referrers --remove-signatures --sign-by --sign-by-sq-fingerprint --sign-by-sigstore-private-key --sign-by-sigstore --sign-passphrase-file --retry-times --retry-delay --authfile --src-creds --src-username --src-password --src-registry-token --src-no-creds --src-cert-dir --src-tls-verify --src-authfile --dest-creds --dest-username --dest-password --dest-registry-token --dest-no-creds --dest-cert-dir --dest-tls-verify --dest-authfile --debug --policy --insecure-policy --require-signed --registries.d --registries-conf --override-arch --override-os --override-variant --command-timeout --tmpdir --user-agent-prefix --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

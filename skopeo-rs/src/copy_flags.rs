@@ -26,6 +26,12 @@ pub(crate) struct CopyFlags {
     #[arg(long)]
     pub(crate) preserve_digests: bool,
 
+    /// Copy what is about the image, too: signatures, SBOMs, attestations (see list-referrers)
+    ///
+    /// They are copied as they are, and are about the image as it is: it must not change on its way.
+    #[arg(long)]
+    referrers: bool,
+
     /// Leave the signatures of the source behind; the policy sees them nevertheless
     #[arg(long, help_heading = "Signatures")]
     remove_signatures: bool,
@@ -63,6 +69,7 @@ impl CopyFlags {
             Format::Oci => ManifestFormat::Oci,
             Format::V2s2 => ManifestFormat::V2s2,
         });
+        options.referrers = self.referrers;
         options.remove_signatures = self.remove_signatures;
         options.preserve_digests = self.preserve_digests;
         CREATOR.clone_into(&mut options.creator);

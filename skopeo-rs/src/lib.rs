@@ -15,6 +15,7 @@ mod global;
 mod image_proxy;
 mod inspect;
 mod layers;
+mod list_referrers;
 mod list_tags;
 mod login;
 mod logout;
@@ -94,6 +95,7 @@ enum Verb {
     GenerateSigstoreKey(generate_sigstore_key::Args),
     Inspect(Box<inspect::Args>),
     Layers(layers::Args),
+    ListReferrers(list_referrers::Args),
     ListTags(list_tags::Args),
     Login(login::Args),
     Logout(logout::Args),
@@ -126,6 +128,7 @@ fn run(cli: Cli, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
         Verb::GenerateSigstoreKey(args) => generate_sigstore_key::run(&args, interrupt),
         Verb::Inspect(args) => inspect::run(&args, &session),
         Verb::Layers(args) => layers::run(args, &session),
+        Verb::ListReferrers(args) => list_referrers::run(args, &session),
         Verb::ListTags(args) => list_tags::run(args, &session),
         Verb::Login(args) => login::run(&args, &session),
         Verb::Logout(args) => logout::run(&args, &session),

@@ -17,6 +17,7 @@
 //! | [`layers`] | some blobs of an image in a directory |
 //! | [`login`] | whether a registry takes a credential |
 //! | [`proxy`] | images for another process |
+//! | [`referrers`] | what is about an image |
 //! | [`sync`] | many images at once: listed, filtered, compared, pruned |
 //! | [`parallel`] | the same work for many things, results in order |
 //! | [`tags`] | tag lists of repositories and archives |
@@ -44,6 +45,7 @@ pub mod parallel;
 mod pipe;
 pub mod progress;
 pub mod proxy;
+pub mod referrers;
 pub mod sink;
 pub mod source;
 pub mod sync;

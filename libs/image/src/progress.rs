@@ -81,6 +81,13 @@ pub enum Note {
     StoringSignatures,
     /// Signatures of a list, if any, go with it.
     StoringListSignatures,
+    /// Something that is about the image starts.
+    CopyingReferrer {
+        /// Its digest.
+        digest: Digest,
+        /// What it is, where that is told.
+        artifact_type: Option<String>,
+    },
     /// Another process brings a layer into the store, and is waited for.
     WaitingForLayer {
         /// The diff id of the layer.

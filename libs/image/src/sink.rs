@@ -193,6 +193,24 @@ pub trait ImageSink: Send + Sync {
     /// When they cannot be stored; [`ImageError::ManifestType`] when another type may be taken.
     fn put_manifest(&self, manifest: &NewManifest<'_>) -> Result<(), ImageError>;
 
+    /// Takes a manifest that is about `subject`, whose blobs it has; `described` is what a list of
+    /// referrers says of it.
+    ///
+    /// # Errors
+    /// When it cannot be stored, or the transport has no referrers.
+    fn put_referrer(
+        &self,
+        manifest: &NewManifest<'_>,
+        subject: &Digest,
+        described: &Descriptor,
+    ) -> Result<(), ImageError> {
+        let _ = (manifest, subject, described);
+        Err(ImageError::Unsupported {
+            transport: self.name().transport(),
+            what: "referring to images",
+        })
+    }
+
     /// Makes everything durable and visible; the store says what it has now.
     ///
     /// # Errors

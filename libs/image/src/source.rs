@@ -68,6 +68,18 @@ pub trait ImageSource: Send + Sync {
     /// When they cannot be read; having none is no error.
     fn signatures(&self, instance: Option<&Digest>) -> Result<Vec<Signature>, ImageError>;
 
+    /// Lists the manifests that are about `subject`.
+    ///
+    /// # Errors
+    /// They cannot be listed, or the transport has none.
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, ImageError> {
+        let _ = subject;
+        Err(ImageError::Unsupported {
+            transport: self.name().transport(),
+            what: "referring to images",
+        })
+    }
+
     /// Returns what the trust policy is asked about.
     fn identity(&self) -> ImageIdentity {
         self.name().identity()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use config::auth::Credential;
 use http::{Method, StatusCode};
-use oci::{Digest, MediaType, RawManifest};
+use oci::{Descriptor, Digest, MediaType, RawManifest};
 
 use crate::blob::BlobReader;
 use crate::error::Result;
@@ -147,10 +147,44 @@ impl Endpoint {
         media_type: &MediaType,
         bytes: Vec<u8>,
     ) -> Result<Digest> {
+        let put = self.session.put_manifest(repo, which, media_type, bytes);
         self.session
             .inner
             .blocking
-            .run(self.session.put_manifest(repo, which, media_type, bytes))
+            .run(put)
+            .map(|(digest, _)| digest)
+    }
+
+    /// Like [`Self::put_manifest`], and tells whether the registry lists it among the referrers of
+    /// its subject. One that does not leaves the list, under [`crate::referrers_tag`], to its clients.
+    ///
+    /// # Errors
+    /// As [`Self::put_manifest`].
+    pub fn put_referrer(
+        &self,
+        repo: &str,
+        digest: &Digest,
+        media_type: &MediaType,
+        bytes: Vec<u8>,
+    ) -> Result<bool> {
+        let which = TagOrDigest::Digest(*digest);
+        let put = self.session.put_manifest(repo, &which, media_type, bytes);
+        self.session
+            .inner
+            .blocking
+            .run(put)
+            .map(|(_, listed)| listed)
+    }
+
+    /// Lists what is about a manifest, as the registry or its clients keep the list.
+    ///
+    /// # Errors
+    /// The list is none, has more than 10,000 entries, or leads to another host.
+    pub fn referrers(&self, repo: &str, subject: &Digest) -> Result<Vec<Descriptor>> {
+        self.session
+            .inner
+            .blocking
+            .run(self.session.referrers(repo, subject))
     }
 
     /// Deletes a manifest with all its tags, or one tag where the registry can do that.

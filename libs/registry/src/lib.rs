@@ -19,7 +19,7 @@
 //! | `challenge`, `realm`, `token` | who asks for which credentials, and who gets them |
 //! | `redirect`, `link`, `range` | pure rules about where an answer goes on |
 //! | `tls`, `authorities`, `pinned`, `resolver` | which certificates and addresses are accepted |
-//! | `manifest`, `blob`, `upload`, `stream`, `chunks`, `body`, `tags` | the specification's endpoints |
+//! | `manifest`, `blob`, `upload`, `stream`, `chunks`, `body`, `tags`, `referrers` | the specification's endpoints |
 //! | `signatures` | OpenShift's extension for signatures |
 //! | [`Engine`] | the docker engine's API, for its images |
 #![forbid(unsafe_code)]
@@ -49,6 +49,7 @@ mod proxy;
 mod range;
 mod realm;
 mod redirect;
+mod referrers;
 mod resolver;
 mod retry;
 mod signatures;
@@ -67,4 +68,5 @@ pub use engine::{DEFAULT_HOST as DEFAULT_ENGINE, Engine, LoadingImage, SavedImag
 pub use error::{Cause, RegistryError, Result, SpecError, StatusError};
 pub use manifest::{ManifestHead, TagOrDigest};
 pub use options::{Cancel, ClientOptions, EndpointConfig, Proxies, RetryPolicy, Timeouts};
+pub use referrers::referrers_tag;
 pub use upload::{Again, Mount, Upload, UploadSession};

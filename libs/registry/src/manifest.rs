@@ -62,6 +62,8 @@ const ACCEPT: HeaderValue = HeaderValue::from_static(
 );
 
 const DIGEST_HEADER: &str = "Docker-Content-Digest";
+/// Says that the registry lists a manifest among the referrers of its subject.
+const SUBJECT_HEADER: &str = "OCI-Subject";
 
 /// A manifest as it came, its digest compared with all that it can be compared with.
 struct Fetched {
@@ -228,7 +230,7 @@ impl Session {
         which: &TagOrDigest,
         media_type: &MediaType,
         bytes: Vec<u8>,
-    ) -> Result<Digest> {
+    ) -> Result<(Digest, bool)> {
         let _slot = self.slot().await?;
         let mut ask = self
             .manifest_request(Method::PUT, repo, which, "pull,push")
@@ -264,7 +266,7 @@ impl Session {
                     stored,
                 ))
             }
-            _ => Ok(digest),
+            _ => Ok((digest, response.headers().contains_key(SUBJECT_HEADER))),
         }
     }
 

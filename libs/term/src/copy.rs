@@ -321,6 +321,13 @@ pub fn words(note: &Note) -> Option<String> {
             count,
         } => format!("Copying image {digest} ({number}/{count})"),
         Note::CopyingBlob { digest } => format!("Copying blob {digest}"),
+        Note::CopyingReferrer {
+            digest,
+            artifact_type,
+        } => match artifact_type {
+            Some(artifact_type) => format!("Copying referrer {digest} ({artifact_type})"),
+            None => format!("Copying referrer {digest}"),
+        },
         Note::CopyingConfig { digest } => format!("Copying config {digest}"),
         Note::WritingManifest => "Writing manifest to image destination".to_owned(),
         Note::WritingList => "Writing manifest list to image destination".to_owned(),

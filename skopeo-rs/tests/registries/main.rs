@@ -19,6 +19,7 @@ mod login;
 mod mirrors;
 mod platforms;
 mod proxy;
+mod referrers;
 mod schema1;
 mod signatures;
 mod sigstore;

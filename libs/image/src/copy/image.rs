@@ -101,6 +101,7 @@ impl Engine<'_> {
             && self.is_present(manifest, begun.is_instance)?
         {
             self.progress.note(Note::AlreadyPresent);
+            self.unchanged().push(*manifest.digest());
             return Ok(CopyReport {
                 manifest: manifest.bytes().to_vec(),
                 digest: *manifest.digest(),
@@ -268,6 +269,9 @@ impl Engine<'_> {
             is_instance: begun.is_instance,
             signatures: &begun.signatures,
         })?;
+        if rewritten.is_none() {
+            self.unchanged().push(digest);
+        }
         let media_type = target.clone();
         Ok(CopyReport {
             manifest: bytes,

@@ -42,6 +42,9 @@ impl Engine<'_> {
             && self.is_present(&self.top, false)?
         {
             self.progress.note(Note::AlreadyPresent);
+            self.unchanged().push(*self.top.digest());
+            let named = list.manifests.iter().map(|entry| entry.digest);
+            self.unchanged().extend(named);
             return Ok(CopyReport {
                 manifest: self.top.bytes().to_vec(),
                 digest: *self.top.digest(),
@@ -73,6 +76,9 @@ impl Engine<'_> {
             is_instance: false,
             signatures: &signatures,
         })?;
+        if rewritten.is_none() {
+            self.unchanged().push(digest);
+        }
         Ok(CopyReport {
             manifest: bytes,
             digest,

@@ -10,12 +10,13 @@ mod image;
 mod layers;
 mod limit;
 mod list;
+mod referrers;
 mod schema1;
 mod stream;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use oci::platform::{self, PlatformWanted};
@@ -93,6 +94,8 @@ pub struct CopyOptions {
     pub instances: Instances,
     /// Write the list without the instances that are not copied.
     pub strip_instances: bool,
+    /// Copy what is about the image, too: signatures, bills of materials, attestations.
+    pub referrers: bool,
     /// Leave the signatures of the source behind; the policy sees them nevertheless.
     pub remove_signatures: bool,
     /// The format that manifests must have; the best that the destination takes otherwise.
@@ -129,6 +132,7 @@ impl CopyOptions {
         Self {
             instances: Instances::System,
             strip_instances: false,
+            referrers: false,
             remove_signatures: false,
             format: None,
             preserve_digests: false,
@@ -246,6 +250,9 @@ pub enum CopyError {
         /// The list that goes too far.
         digest: Digest,
     },
+    /// Nothing that is about the image can go with it.
+    #[error("what refers to the image would be about nothing: the copy has another digest")]
+    ReferrersOfNothing,
     /// A list within a list cannot be copied with all its instances.
     #[error("list {digest} is an instance of another list, which cannot be copied whole")]
     NestedList {
@@ -328,6 +335,7 @@ pub fn copy(
     let top = source
         .manifest(None)
         .map_err(|error| from_source(source, error))?;
+    let unchanged = Mutex::default();
     let engine = Engine {
         context,
         source,
@@ -336,8 +344,12 @@ pub fn copy(
         options,
         progress,
         top,
+        unchanged: &unchanged,
     };
     let mut report = engine.run()?;
+    if options.referrers {
+        engine.copy_referrers(!report.already_present)?;
+    }
     if progress.cancelled() {
         return Err(CopyError::Cancelled);
     }
@@ -415,6 +427,8 @@ struct Engine<'a> {
     options: &'a CopyOptions,
     progress: &'a dyn Progress,
     top: RawManifest,
+    /// The manifests that are at the destination as they were at the source.
+    unchanged: &'a Mutex<Vec<Digest>>,
 }
 
 impl Engine<'_> {
@@ -428,6 +442,12 @@ impl Engine<'_> {
         }
         let (manifest, instance) = select_instance(self.source, &self.top, &self.context.platform)?;
         self.copy_image(manifest, instance.as_ref(), false)
+    }
+
+    fn unchanged(&self) -> MutexGuard<'_, Vec<Digest>> {
+        self.unchanged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sink_failed(&self, source: ImageError) -> CopyError {

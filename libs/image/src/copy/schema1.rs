@@ -55,6 +55,8 @@ impl Engine<'_> {
             source: &converted,
             progress: &SecondStep(self.progress),
             top: self.top.clone(),
+            // Nothing is about what it becomes.
+            unchanged: &Mutex::default(),
             ..*self
         };
         engine.copy_accepted(
@@ -188,6 +190,7 @@ impl<'a> Converted<'a> {
         let first = Engine {
             sink: &sink,
             top: engine.top.clone(),
+            unchanged: &Mutex::default(),
             ..*engine
         };
         first.copy_layers(&layers, false)?;

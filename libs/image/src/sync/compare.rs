@@ -86,7 +86,7 @@ pub fn may_skip(
     let accepts_anything = requirements
         .iter()
         .all(|requirement| matches!(requirement, Requirement::InsecureAcceptAnything));
-    let keeps = options.format.is_none() && options.signers.is_empty();
+    let keeps = options.format.is_none() && options.signers.is_empty() && !options.referrers;
     accepts_anything && keeps && (!signed || options.remove_signatures)
 }
 

@@ -11,7 +11,8 @@ use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use oci::{Descriptor, Digest, MediaType, limits};
+use oci::{Descriptor, Digest, Index, Manifest, MediaType, limits};
+use registry::referrers_tag;
 use registry::{Cancel, Mount, RegistryError, TagOrDigest, Upload, UploadSession};
 use signing::{Signature, lookaside};
 
@@ -404,6 +405,56 @@ impl ImageSink for DockerSink {
             Attachments::of(&self.remote, &manifest.digest)?.add(&sigstore)?;
         }
         tag.map_or(Ok(()), |tag| self.put(&tag, manifest))
+    }
+
+    fn put_referrer(
+        &self,
+        manifest: &NewManifest<'_>,
+        subject: &Digest,
+        described: &Descriptor,
+    ) -> Result<(), ImageError> {
+        let failed = |source| self.failed("writing what refers to an image to", source);
+        let (endpoint, path) = (&self.remote.endpoint, &self.remote.path);
+        let (media_type, bytes) = (manifest.media_type, manifest.bytes.to_vec());
+        let listed = endpoint
+            .put_referrer(path, &manifest.digest, media_type, bytes)
+            .map_err(failed)?;
+        let Some(tag) = referrers_tag(subject).filter(|_| !listed) else {
+            return Ok(());
+        };
+        let _lock = self.blobs.lock_referrers();
+        let tag = TagOrDigest::Tag(tag);
+        let mut list = match endpoint.manifest(path, &tag) {
+            Ok(there) => match there.manifest() {
+                Manifest::Index(list) => list.clone(),
+                _ => {
+                    return Err(ImageError::inconsistent(
+                        &format!("{}:{tag}", self.remote.name),
+                        "the tag is for a list of referrers, and something else has it",
+                    ));
+                }
+            },
+            Err(error) if error.is_not_found() => Index {
+                media_type: MediaType::OciIndex,
+                manifests: Vec::new(),
+                annotations: BTreeMap::new(),
+                subject: None,
+                artifact_type: None,
+            },
+            Err(error) => return Err(failed(error)),
+        };
+        if list
+            .manifests
+            .iter()
+            .any(|it| it.digest == described.digest)
+        {
+            return Ok(());
+        }
+        list.manifests.push(described.clone());
+        endpoint
+            .put_manifest(path, &tag, &MediaType::OciIndex, list.to_bytes())
+            .map(drop)
+            .map_err(failed)
     }
 
     fn commit(self: Box<Self>) -> Result<Option<Stored>, ImageError> {

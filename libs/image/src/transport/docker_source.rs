@@ -147,6 +147,13 @@ impl ImageSource for DockerSource {
             .read(&self.name, instance.unwrap_or(&self.top))
     }
 
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, ImageError> {
+        self.remote
+            .endpoint
+            .referrers(&self.remote.path, subject)
+            .map_err(|source| self.failed("listing what refers to", source))
+    }
+
     fn repository(&self) -> Option<(String, String)> {
         Some((
             self.remote.endpoint.host().to_owned(),

@@ -11,7 +11,7 @@
 
 use std::io::Read;
 
-use oci::{Descriptor, Digest, MediaType, RawManifest, json, limits};
+use oci::{Descriptor, Digest, Manifest, MediaType, RawManifest, json, limits};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use signing::Signature;
@@ -19,6 +19,7 @@ use signing::Signature;
 use crate::blob::{BlobError, VerifyingReader, read_document};
 use crate::error::ImageError;
 use crate::name::{ImageName, LayoutImage};
+use crate::referrers::describe;
 use crate::source::ImageSource;
 use crate::transport::signatures;
 
@@ -244,6 +245,8 @@ pub(crate) struct LayoutSource<F> {
     name: ImageName,
     files: F,
     top: Descriptor,
+    /// All entries of the index.
+    entries: Vec<Descriptor>,
 }
 
 impl<F: LayoutFiles> LayoutSource<F> {
@@ -264,8 +267,15 @@ impl<F: LayoutFiles> LayoutSource<F> {
                 },
             ));
         };
-        let top = LayoutIndex::parse(&name, &bytes)?.select(&name, image)?;
-        Ok(Self { name, files, top })
+        let index = LayoutIndex::parse(&name, &bytes)?;
+        let top = index.select(&name, image)?;
+        let entries = index.descriptors().cloned().collect();
+        Ok(Self {
+            name,
+            files,
+            top,
+            entries,
+        })
     }
 
     fn open_sized(&self, digest: &Digest) -> Result<Opened, ImageError> {
@@ -335,6 +345,25 @@ impl<F: LayoutFiles> ImageSource for LayoutSource<F> {
             digest,
             Some(expected),
         )))
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, ImageError> {
+        let mut found = Vec::new();
+        for entry in &self.entries {
+            if !(entry.media_type.is_manifest() || entry.media_type.is_index()) {
+                continue;
+            }
+            let manifest = self.manifest(Some(&entry.digest))?;
+            let about = match manifest.manifest() {
+                Manifest::Image(image) => image.subject.as_ref(),
+                Manifest::Index(list) => list.subject.as_ref(),
+                Manifest::Schema1(_) => None,
+            };
+            if about.is_some_and(|about| about.digest == *subject) {
+                found.push(describe(&manifest, entry));
+            }
+        }
+        Ok(found)
     }
 
     fn signatures(&self, instance: Option<&Digest>) -> Result<Vec<Signature>, ImageError> {

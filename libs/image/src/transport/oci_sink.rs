@@ -42,6 +42,8 @@ struct State {
     found: BTreeSet<Digest>,
     signatures: BTreeMap<Digest, Vec<Vec<u8>>>,
     top: Option<Descriptor>,
+    /// Entries beside it: what is about an image.
+    referrers: Vec<Descriptor>,
 }
 
 impl OciSink {
@@ -152,7 +154,12 @@ impl OciSink {
         Ok(())
     }
 
-    fn publish_index(&self, top: Descriptor, blobs: &[Digest]) -> Result<(), ImageError> {
+    fn publish_index(
+        &self,
+        top: Descriptor,
+        referrers: Vec<Descriptor>,
+        blobs: &[Digest],
+    ) -> Result<(), ImageError> {
         let root = Root::open(&self.layout.path)?;
         let _lock = root.lock()?;
         // Who deletes an image holds the lock, too: what is here now stays until it has a name.
@@ -171,8 +178,13 @@ impl OciSink {
             Some(LayoutImage::Ref(name)) => Some(name.as_str()),
             _ => None,
         };
-        let bytes = index
-            .add(top, ref_name)
+        let add_all = |index: &mut LayoutIndex| {
+            for entry in referrers {
+                index.add(entry, None)?;
+            }
+            index.add(top, ref_name)
+        };
+        let bytes = add_all(&mut index)
             .and_then(|()| index.into_bytes())
             .map_err(|error| {
                 ImageError::inconsistent(&self.name, format!("writing index.json: {error}"))
@@ -244,12 +256,24 @@ impl ImageSink for OciSink {
         Ok(())
     }
 
+    fn put_referrer(
+        &self,
+        manifest: &NewManifest<'_>,
+        _: &Digest,
+        described: &Descriptor,
+    ) -> Result<(), ImageError> {
+        self.put(&manifest.digest, manifest.bytes)?;
+        self.state().referrers.push(described.clone());
+        Ok(())
+    }
+
     fn commit(mut self: Box<Self>) -> Result<Option<Stored>, ImageError> {
         let State {
             drafts,
             found,
             signatures,
             top,
+            referrers,
         } = std::mem::take(&mut *self.state());
         let blobs: Vec<Digest> = drafts.keys().chain(&found).copied().collect();
         for draft in drafts.values() {
@@ -273,7 +297,7 @@ impl ImageSink for OciSink {
         }
         self.publish_signatures(&signatures)?;
         if let Some(top) = top {
-            self.publish_index(top, &blobs)?;
+            self.publish_index(top, referrers, &blobs)?;
         }
         self.created = false;
         Ok(None)

@@ -36,6 +36,8 @@ impl Pushed {
 pub(crate) struct Blobs {
     state: Mutex<State>,
     changed: Condvar,
+    /// Who changes a list of referrers reads it and writes it anew.
+    referrers: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +88,13 @@ impl Blobs {
             let waited = self.changed.wait_timeout(state, TICK);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Waits for the only right to change lists of referrers.
+    pub(crate) fn lock_referrers(&self) -> MutexGuard<'_, ()> {
+        self.referrers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

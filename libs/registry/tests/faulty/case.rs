@@ -14,7 +14,7 @@ use registry::{Client, Endpoint, RegistryError, Result, TagOrDigest, Upload};
 
 use crate::common::script::{Reply, Script, Seen};
 use crate::common::{basic, impatient, insecure};
-use crate::content::{At, MANIFEST, TAGS, UPLOADS, blob_path, content, good};
+use crate::content::{At, MANIFEST, TAGS, UPLOADS, blob_path, content, good, referrers_path};
 
 const PASSWORD: &str = "hunter2";
 
@@ -25,6 +25,7 @@ pub(crate) enum Call {
     HeadThenGet,
     Blob,
     Tags,
+    Referrers,
     PushSmall,
     PushChunks,
     /// As a stream that can be made again.
@@ -66,6 +67,9 @@ impl Call {
                 Ok(())
             }
             Self::Tags => endpoint.tags("r").map(|tags| assert!(!tags.is_empty())),
+            Self::Referrers => endpoint
+                .referrers("r", &c.digest)
+                .map(|found| assert!(!found.is_empty())),
             Self::PushSmall => {
                 let known = Some((c.digest, c.blob.len() as u64));
                 endpoint
@@ -161,6 +165,7 @@ pub(crate) fn get(
         Call::Manifest | Call::HeadThenGet => MANIFEST.to_owned(),
         Call::Blob => blob_path(),
         Call::Tags => TAGS.to_owned(),
+        Call::Referrers => referrers_path(),
         Call::PushSmall | Call::PushChunks | Call::PushAgain | Call::PushOnce => UPLOADS.to_owned(),
     };
     case(name, call, judge, move |at, seen, n| {

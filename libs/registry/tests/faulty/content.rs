@@ -44,6 +44,21 @@ pub(crate) const MANIFEST: &str = "/v2/r/manifests/latest";
 
 pub(crate) const TAGS: &str = "/v2/r/tags/list";
 
+pub(crate) fn referrers_path() -> String {
+    format!("/v2/r/referrers/{}", content().digest)
+}
+
+/// A list of referrers with one entry of a type.
+pub(crate) fn referrers(artifact_type: &str) -> Reply {
+    let digest = Digest::sha256(artifact_type.as_bytes());
+    let list = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{digest}","size":5,"artifactType":"{artifact_type}"}}]}}"#
+    );
+    Reply::ok(list).with("Content-Type", INDEX)
+}
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 pub(crate) const UPLOADS: &str = "/v2/r/blobs/uploads/";
 
 /// What a good registry with basic authentication answers.
@@ -54,6 +69,7 @@ pub(crate) fn good(at: At, seen: &Seen) -> Reply {
         ("GET", "/v2/") => Reply::status(401).with("WWW-Authenticate", "Basic realm=\"r\""),
         ("GET", p) if p == blob_path() => ranged(seen, "\"e\""),
         ("GET" | "HEAD", MANIFEST) => manifest(&c.manifest),
+        ("GET", p) if p == referrers_path() => referrers("a/b"),
         ("GET", TAGS) => Reply::ok(r#"{"name":"r","tags":["a","b"]}"#),
         ("POST", UPLOADS) => {
             Reply::status(202).with("Location", format!("http://{}/up/1?s=0", at.own))

@@ -18,6 +18,7 @@ mod content;
 mod lookaside;
 mod manifests;
 mod redirects;
+mod referrers;
 mod statuses;
 mod streams;
 mod tags;
