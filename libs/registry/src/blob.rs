@@ -100,35 +100,130 @@ impl Session {
                 at_least: false,
             });
         }
-        let size = size.or(announced);
-        let limit = size.unwrap_or(self.inner.options.unsized_blob_bytes);
-        let url = redacted(&ask.url);
+        let start = Start {
+            digest: *digest,
+            size: size.or(announced),
+            seen: 0,
+            digester: Digester::new(digest.algorithm()),
+        };
+        let (pump, pieces) = self.pump(ask, &start, &response, slot);
+        Ok(self.read(start, pump, pieces, (response, 0)))
+    }
+
+    /// Opens a blob of which the beginning is known.
+    pub(crate) async fn open_blob_from(
+        self: &Arc<Self>,
+        repo: &str,
+        start: Start,
+    ) -> Result<BlobReader> {
+        let slot = self.slot().await?;
+        let ask = self
+            .blob_request(Method::GET, repo, &start.digest, "pull")
+            .await?;
+        let mut ranged = ask.clone();
+        let range = format!("bytes={}-", start.seen);
+        if let Ok(range) = HeaderValue::try_from(range) {
+            ranged.headers.insert(header::RANGE, range);
+        }
+        let wanted = [StatusCode::OK, StatusCode::PARTIAL_CONTENT];
+        let response = match self.send(&ranged, &wanted).await {
+            Err(error) if is_out_of_step(&error) => self.send(&ask, &[StatusCode::OK]).await?,
+            response => response?,
+        };
+        refuse_encoding(&response)?;
+        let (pump, pieces) = self.pump(ask, &start, &response, slot);
+        let answer = match response.status() {
+            StatusCode::OK => (response, start.seen),
+            _ => match pump.check_range(&response, start.seen) {
+                Ok(()) => (response, 0),
+                // All of it, then, without what is known.
+                Err(_) => (self.send(&pump.ask, &[StatusCode::OK]).await?, start.seen),
+            },
+        };
+        Ok(self.read(start, pump, pieces, answer))
+    }
+
+    fn pump(
+        self: &Arc<Self>,
+        ask: Ask,
+        start: &Start,
+        response: &Response,
+        slot: ConnectionSlot,
+    ) -> (Pump, mpsc::Receiver<Result<Piece>>) {
         let (pieces_in, pieces) = mpsc::channel(IN_FLIGHT_PIECES);
         let pump = Pump {
             session: Arc::clone(self),
             etag: strong_etag(response.headers()),
             ask,
-            size,
-            limit,
-            sent: 0,
+            size: start.size,
+            limit: start.size.unwrap_or(self.inner.options.unsized_blob_bytes),
+            sent: start.seen,
             restarts: 0,
             pieces: pieces_in,
             credit: Arc::new(Semaphore::new(IN_FLIGHT_BYTES)),
             _slot: slot,
         };
-        let task = self.inner.blocking.spawn(pump.run(response));
-        Ok(BlobReader {
+        (pump, pieces)
+    }
+
+    fn read(
+        self: &Arc<Self>,
+        start: Start,
+        pump: Pump,
+        pieces: mpsc::Receiver<Result<Piece>>,
+        answer: (Response, u64),
+    ) -> BlobReader {
+        let (url, limit) = (redacted(&pump.ask.url), pump.limit);
+        let task = self.inner.blocking.spawn(pump.run(answer));
+        BlobReader {
             session: Arc::clone(self),
             url,
-            digest: *digest,
-            size,
+            digest: start.digest,
+            size: start.size,
             limit,
-            seen: 0,
-            state: State::Reading(Box::new(Digester::new(digest.algorithm()))),
+            seen: start.seen,
+            state: State::Reading(Box::new(start.digester)),
             piece: Bytes::new(),
             permit: None,
             pieces,
             task: task.map(|task| task.abort_handle()),
+        }
+    }
+}
+
+/// Where a download begins.
+pub(crate) struct Start {
+    digest: Digest,
+    size: Option<u64>,
+    /// So many bytes are known.
+    seen: u64,
+    /// They went through it.
+    digester: Digester,
+}
+
+impl Start {
+    /// Reads the beginning of a blob that is known.
+    pub(crate) fn behind(digest: &Digest, size: u64, known: impl Read) -> io::Result<Self> {
+        let mut digester = Digester::new(digest.algorithm());
+        let mut seen = 0;
+        let mut known = known.take(size);
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            match known.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    digester.update(&buffer[..count]);
+                    seen += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self {
+            digest: *digest,
+            size: Some(size),
+            seen,
+            digester,
         })
     }
 }
@@ -157,10 +252,10 @@ enum Stop {
 }
 
 impl Pump {
-    async fn run(mut self, response: Response) {
+    async fn run(mut self, answer: (Response, u64)) {
         let session = Arc::clone(&self.session);
         let mut tries = Tries::new(&session.inner.options.retry);
-        let mut next = Ok((response, 0));
+        let mut next = Ok(answer);
         loop {
             let before = self.sent;
             let stop = match next {

@@ -7,8 +7,8 @@ use config::auth::Credential;
 use http::{Method, StatusCode};
 use oci::{Descriptor, Digest, MediaType, RawManifest};
 
-use crate::blob::BlobReader;
-use crate::error::Result;
+use crate::blob::{BlobReader, Start};
+use crate::error::{RegistryError, Result};
 use crate::exchange::{Ask, Session};
 use crate::manifest::{ManifestHead, TagOrDigest};
 use crate::upload::{Mount, Upload, UploadSession};
@@ -208,6 +208,28 @@ impl Endpoint {
             .inner
             .blocking
             .run(self.session.open_blob(repo, digest, size))
+    }
+
+    /// Opens a blob for reading behind its beginning, which is `known`: of that no byte is fetched
+    /// again where the registry gives out parts. What the reader verifies is all of it.
+    ///
+    /// # Errors
+    /// As [`Self::blob`]; reading what is known fails.
+    pub fn blob_behind(
+        &self,
+        repo: &str,
+        digest: &Digest,
+        size: u64,
+        known: impl Read,
+    ) -> Result<BlobReader> {
+        let start = Start::behind(digest, size, known).map_err(|source| RegistryError::Body {
+            url: format!("{}/v2/{repo}/blobs/{digest}", self.host()),
+            source,
+        })?;
+        self.session
+            .inner
+            .blocking
+            .run(self.session.open_blob_from(repo, start))
     }
 
     /// Asks for the size of a blob; `None` when the repository does not have it.
